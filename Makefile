@@ -1,0 +1,103 @@
+# Everything that can be done with the tree, from a fresh clone on.
+#
+# `make demo` and `make test` do all the set-up that they need, inside the tree: Python packages
+# go into .venv, Node packages beside the program that uses them, everything else into target.
+# Each step leaves a stamp beside what it made, and is done again only when what it was made from
+# has changed.
+
+SHELL := /bin/bash
+# cargo's own place is not on the PATH of a shell that was open when Rust was installed.
+export PATH := $(PATH):$(HOME)/.cargo/bin
+
+PYTHON ?= python3
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+BIN := $(TARGET)/debug/maitred
+VENV := .venv
+NODE_CLIENT := examples/status-client/node
+
+REQUIREMENTS := $(shell find tests examples -name node_modules -prune -o \
+	\( -name requirements.txt -o -name constraints.txt \) -print)
+SDK_SOURCES := Cargo.toml Cargo.lock $(shell find proto core/sdk sdk-python \
+	\( -name __pycache__ -o -name tests \) -prune -o \
+	\( -name '*.rs' -o -name '*.toml' -o -name '*.py' -o -name '*.pyi' -o -name 'py.typed' \) -print)
+
+.DEFAULT_GOAL := help
+.PHONY: help system build venv node demo demo-stop test test-slow bench fmt lint clean
+
+help:
+	@echo 'make demo        builds all, starts the Flask and the Django example, leaves them running'
+	@echo 'make demo-stop   stops them'
+	@echo 'make test        every test of every part'
+	@echo 'make test-slow   the end-to-end tests that move gigabytes'
+	@echo 'make fmt lint    formats, then lints'
+	@echo 'make bench       the comparison with other servers, on a quiet machine'
+	@echo 'make venv        only the Python side: .venv with the SDK in it'
+	@echo 'make clean       removes what the others made'
+
+# --- set-up ---------------------------------------------------------------------------------
+
+# What Debian has to provide. A stamp alone would not notice that a package was removed, and
+# looking takes a tenth of a second.
+system:
+	@PYTHON='$(PYTHON)' bash .ci/system
+
+build: system
+	cargo build --package maitred
+
+$(VENV)/bin/python: | system
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.packages: $(REQUIREMENTS) | $(VENV)/bin/python
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r tests/requirements.txt
+	@touch $@
+
+# The wheel is built in the profile of everything else, so that there is one build and not two.
+$(VENV)/.sdk: $(VENV)/.packages $(SDK_SOURCES)
+	@rm -rf $(VENV)/.wheel
+	VIRTUAL_ENV=$(abspath $(VENV)) $(VENV)/bin/maturin build --profile dev \
+		--auditwheel skip --manifest-path sdk-python/Cargo.toml --out $(VENV)/.wheel
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps \
+		--no-index --force-reinstall $(VENV)/.wheel/*.whl
+	@touch $@
+
+venv: $(VENV)/.sdk
+
+$(NODE_CLIENT)/node_modules/.stamp: $(NODE_CLIENT)/package-lock.json
+	@bash .ci/system node
+	npm ci --prefix $(NODE_CLIENT) --ignore-scripts --no-audit --no-fund --silent
+	@touch $@
+
+node: $(NODE_CLIENT)/node_modules/.stamp
+
+# --- the demo -------------------------------------------------------------------------------
+
+demo: build venv
+	@MAITRED='$(BIN)' bash examples/demo.sh start
+
+demo-stop:
+	@MAITRED='$(BIN)' bash examples/demo.sh stop
+
+# --- tests ----------------------------------------------------------------------------------
+
+test: build venv node
+	@MAITRED_BIN='$(abspath $(BIN))' PYO3_PYTHON='$(abspath $(VENV)/bin/python)' bash .ci/test
+
+test-slow: build venv
+	MAITRED_BIN='$(abspath $(BIN))' $(VENV)/bin/pytest tests/e2e --slow -m slow -rs
+
+bench: system
+	$(PYTHON) bench/hello/run.py
+	$(PYTHON) bench/memory/run.py
+	bench/syscalls/run.sh
+
+fmt:
+	cargo fmt --all
+
+lint: venv
+	PYO3_PYTHON='$(abspath $(VENV)/bin/python)' \
+		cargo clippy --workspace --all-targets -- --deny warnings
+	cargo test --quiet --package maitred-tidy
+
+clean: demo-stop
+	rm -rf target $(VENV) .work .demo $(NODE_CLIENT)/node_modules bench/out
+	find . -name __pycache__ -o -name .pytest_cache | xargs -r rm -rf
