@@ -1,0 +1,319 @@
+//! The app process's end of a link.
+
+mod receive;
+
+use std::collections::VecDeque;
+
+use bytes::{Bytes, BytesMut};
+
+use super::event::{Counters, ProcessEvent};
+use super::incoming::next_frame;
+use super::outgoing::encode_trailers;
+use super::shared::Shared;
+use super::stream::Phase;
+use crate::error::{Error, HeadTooLarge};
+use crate::frame::{Flags, Kind, Side};
+use crate::message::{
+    Abort, Drain, Goodbye, Hello, Ready, ResponseHead, Trailers, encode_response,
+};
+
+/// Where the link as a whole stands.
+///
+/// ```text
+///   New ──hello()──▶ Waiting ──WELCOME──▶ Open ──DRAIN──▶ Draining ──goodbye()──▶ Leaving
+///                       ╰──REJECT──▶ Rejected
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    New,
+    Waiting,
+    Rejected,
+    Open,
+    Draining,
+    Leaving,
+}
+
+/// The app process's end of a link to the core.
+#[derive(Debug)]
+pub struct ProcessLink {
+    shared: Shared,
+    state: State,
+    events: VecDeque<ProcessEvent>,
+    /// As offered by HELLO.
+    slots: u32,
+    host_age_ms: u64,
+    /// Where the last PONG ends in what we send.
+    pong_ends_at: u64,
+    wished: bool,
+}
+
+impl Default for ProcessLink {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl ProcessLink {
+    /// A link that was just connected.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            shared: Shared::new(Side::Process),
+            state: State::New,
+            events: VecDeque::new(),
+            slots: 0,
+            host_age_ms: 0,
+            pong_ends_at: 0,
+            wished: false,
+        }
+    }
+
+    /// Takes all whole frames out of `buf` and leaves the begin of the next one. Events may have
+    /// been queued before an error. PING is answered here.
+    ///
+    /// # Errors
+    ///
+    /// The core broke the protocol: the link is over, and says so again when asked again.
+    pub fn receive(&mut self, buf: &mut BytesMut) -> Result<(), Error> {
+        if let Some(error) = &self.shared.broken {
+            return Err(error.clone());
+        }
+        let result = self.receive_frames(buf);
+        if let Err(error) = &result {
+            self.shared.broken = Some(error.clone());
+        }
+        result
+    }
+
+    fn receive_frames(&mut self, buf: &mut BytesMut) -> Result<(), Error> {
+        while let Some(frame) = next_frame(buf, Side::Core, &mut self.shared.counters)? {
+            self.on_frame(&frame)?;
+        }
+        Ok(())
+    }
+
+    /// The next thing that the core said.
+    pub fn poll_event(&mut self) -> Option<ProcessEvent> {
+        self.events.pop_front()
+    }
+
+    /// The bytes to write next; empty: nothing to write.
+    #[must_use]
+    pub fn transmit(&self) -> &[u8] {
+        self.shared.out.unsent()
+    }
+
+    /// The kernel accepted `n` bytes of [`Self::transmit`].
+    pub fn transmitted(&mut self, n: usize) {
+        self.shared.out.transmitted(n);
+        self.shared.refill();
+    }
+
+    /// Whether there is anything to write.
+    #[must_use]
+    pub fn wants_transmit(&self) -> bool {
+        self.shared.out.len() > 0
+    }
+
+    /// Bytes of the response's body that may be handed in now; 0 too when nobody wants it.
+    #[must_use]
+    pub fn capacity(&self, stream: u64) -> usize {
+        self.shared.capacity(stream)
+    }
+
+    /// The app took `n` bytes of the request's body.
+    pub fn consumed(&mut self, stream: u64, n: usize) {
+        self.shared.consumed(stream, n);
+    }
+
+    /// What was seen and dropped.
+    #[must_use]
+    pub const fn counters(&self) -> &Counters {
+        &self.shared.counters
+    }
+
+    /// Streams that are not over.
+    #[must_use]
+    pub fn open_streams(&self) -> usize {
+        self.shared.streams.len()
+    }
+
+    /// Whether the stream is open and CANCEL came for it.
+    #[must_use]
+    pub fn is_cancelled(&self, stream: u64) -> bool {
+        self.shared.streams.get(&stream).is_some_and(|stream| stream.cancelled)
+    }
+
+    /// Milliseconds since the host's own code gave a sign of life: what the next PONG tells.
+    pub const fn set_host_age_ms(&mut self, age: u64) {
+        self.host_age_ms = age;
+    }
+
+    /// Says what this process is: the app is loaded, all slots are ready.
+    ///
+    /// # Panics
+    ///
+    /// When it was said before.
+    pub fn hello(&mut self, hello: &Hello) {
+        assert!(self.state == State::New, "hello in state {:?}", self.state);
+        self.state = State::Waiting;
+        self.slots = hello.slots;
+        self.shared.out.message(Kind::Hello, Flags::NONE, 0, hello);
+    }
+
+    /// Sends a head; below status 200 another one follows. Ignored once nobody wants it, but for
+    /// `end` and `ready`.
+    ///
+    /// # Errors
+    ///
+    /// [`HeadTooLarge`]: nothing was said, another head (or an abort) may follow.
+    ///
+    /// # Panics
+    ///
+    /// When the final head was sent before, or with `ready` but not `end`.
+    pub fn respond<'a, H>(
+        &mut self,
+        stream: u64,
+        head: ResponseHead<H>,
+        end: bool,
+        ready: bool,
+    ) -> Result<(), HeadTooLarge>
+    where
+        H: Iterator<Item = (&'a [u8], &'a [u8])>,
+    {
+        let Some(state) = self.shared.streams.get_mut(&stream) else { return Ok(()) };
+        if state.cancelled {
+            if end {
+                self.shared.end(stream, ready);
+            }
+            return Ok(());
+        }
+        assert!(state.outgoing.phase == Phase::Head, "a second head for stream {stream}");
+        assert!(end || !ready, "ready before the end of stream {stream}");
+        let (status, last) = (head.status, end && head.status >= 200);
+        let flags = Flags::of(last, last && ready);
+        self.shared.out.head(Kind::Response, flags, stream, |out| encode_response(out, head))?;
+        state.answered = true;
+        if status >= 200 {
+            state.outgoing.phase = if end { Phase::Ended } else { Phase::Body };
+        }
+        if last {
+            self.shared.on_wire(stream, true, ready);
+        }
+        Ok(())
+    }
+
+    /// Hands in a piece of the response's body. Dropped once nobody wants it, but for `end` and
+    /// `ready`.
+    ///
+    /// # Panics
+    ///
+    /// When it is longer than [`Self::capacity`] of a stream whose response is wanted.
+    pub fn body(&mut self, stream: u64, data: Bytes, end: bool, ready: bool) {
+        assert!(end || !ready, "ready before the end of stream {stream}");
+        self.shared.body(stream, data, end, ready);
+    }
+
+    /// Sends trailers after the body.
+    ///
+    /// # Errors
+    ///
+    /// [`HeadTooLarge`]: nothing was said.
+    ///
+    /// # Panics
+    ///
+    /// When the response is not in its body, or with `ready` but not `end`.
+    pub fn trailers(
+        &mut self,
+        stream: u64,
+        trailers: &Trailers,
+        end: bool,
+        ready: bool,
+    ) -> Result<(), HeadTooLarge> {
+        assert!(end || !ready, "ready before the end of stream {stream}");
+        self.shared.trailers(stream, encode_trailers(trailers)?, end, ready);
+        Ok(())
+    }
+
+    /// The response is complete; `ready`: the slot is free as well.
+    ///
+    /// # Panics
+    ///
+    /// When it was complete before, or has no head although somebody wants it.
+    pub fn end(&mut self, stream: u64, ready: bool) {
+        self.shared.end(stream, ready);
+    }
+
+    /// The response ends here and is broken.
+    ///
+    /// # Panics
+    ///
+    /// When it was complete before.
+    pub fn abort(&mut self, stream: u64, abort: Abort, ready: bool) {
+        self.shared.abort(stream, abort, ready);
+    }
+
+    /// The slot is free.
+    ///
+    /// # Panics
+    ///
+    /// When it was said before, or when neither the response is complete nor the slot detached.
+    pub fn ready(&mut self, stream: u64, ready: Ready) {
+        self.shared.ready(stream, ready);
+    }
+
+    /// Gives the slot back early: say `ready` next. The stream lives on.
+    ///
+    /// # Panics
+    ///
+    /// When the response is complete, or when it was said before.
+    pub fn detach(&mut self, stream: u64) {
+        let Some(state) = self.shared.streams.get_mut(&stream) else { return };
+        let allowed = state.outgoing.phase != Phase::Ended && !state.detached;
+        assert!(allowed, "detach of stream {stream}, which is complete or detached");
+        state.detached = true;
+        self.shared.out.frame(Kind::Detach, Flags::NONE, stream, &[]);
+    }
+
+    /// Returns a request that the app never saw; its slot is free.
+    ///
+    /// # Panics
+    ///
+    /// When it was answered in any way.
+    pub fn bounce(&mut self, stream: u64) {
+        let Some(state) = self.shared.streams.remove(&stream) else { return };
+        let untouched = state.outgoing.phase == Phase::Head && !state.is_started();
+        assert!(untouched, "bounce of stream {stream}, which was answered");
+        self.shared.unready -= 1;
+        self.shared.out.frame(Kind::Bounce, Flags::NONE, stream, &[]);
+    }
+
+    /// Wishes to be drained, and goes on serving until the core agrees. Said once.
+    pub fn drain_wanted(&mut self, reason: u32) {
+        let connected = matches!(self.state, State::Waiting | State::Open);
+        if connected && !self.wished {
+            self.wished = true;
+            self.shared.out.message(Kind::Drain, Flags::NONE, 0, &Drain { reason });
+        }
+    }
+
+    /// Answers DRAIN: `last` is the last stream that was given to the app, 0 for none. Streams
+    /// above it are gone.
+    ///
+    /// # Panics
+    ///
+    /// Unless DRAIN came and was not answered, or when a stream above `last` was answered.
+    pub fn goodbye(&mut self, last: u64) {
+        assert!(self.state == State::Draining, "goodbye in state {:?}", self.state);
+        self.state = State::Leaving;
+        let shared = &mut self.shared;
+        let before = shared.streams.len();
+        shared.streams.retain(|&id, stream| {
+            let untouched = stream.outgoing.phase == Phase::Head && !stream.is_started();
+            assert!(id <= last || untouched, "goodbye below stream {id}, which was answered");
+            id <= last
+        });
+        shared.unready -= (before - shared.streams.len()) as u32;
+        shared.out.message(Kind::Goodbye, Flags::NONE, 0, &Goodbye { last });
+    }
+}

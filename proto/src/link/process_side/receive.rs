@@ -1,0 +1,176 @@
+//! What a process makes of the core's frames.
+
+use super::{ProcessLink, State};
+use crate::error::Error;
+use crate::frame::{Flags, Kind};
+use crate::link::event::ProcessEvent;
+use crate::link::incoming::Frame;
+use crate::link::stream::{Phase, Stream};
+use crate::message::{Cancel, Drain, Ping, Pong, Trailers, Welcome, Window, decode_request};
+use crate::version::SPOKEN;
+
+impl ProcessLink {
+    pub(super) fn on_frame(&mut self, frame: &Frame) -> Result<(), Error> {
+        let opening = matches!(frame.kind, Kind::Welcome | Kind::Reject);
+        let open = matches!(self.state, State::Open | State::Draining | State::Leaving);
+        match (opening, open) {
+            (true, _) if self.state != State::Waiting => {
+                return Err(frame.bad_order("that nobody waits for"));
+            }
+            (false, false) => return Err(frame.bad_order("on a link that is not open")),
+            _ => {}
+        }
+        match frame.kind {
+            Kind::Welcome => self.on_welcome(frame),
+            Kind::Reject => {
+                self.state = State::Rejected;
+                self.events.push_back(ProcessEvent::Reject(Box::new(frame.message()?)));
+                Ok(())
+            }
+            Kind::Request => self.on_request(frame),
+            Kind::Body => self.on_body(frame),
+            Kind::Trailers => self.on_trailers(frame),
+            Kind::End => self.on_end(frame),
+            Kind::Cancel => self.on_cancel(frame),
+            Kind::Window => {
+                let Window { increment } = frame.message()?;
+                if self.shared.window(frame.stream, increment)? {
+                    self.events.push_back(ProcessEvent::Writable { stream: frame.stream });
+                }
+                Ok(())
+            }
+            Kind::Ping => self.on_ping(frame),
+            Kind::Drain => self.on_drain(frame),
+            Kind::Hello
+            | Kind::Response
+            | Kind::Abort
+            | Kind::Ready
+            | Kind::Detach
+            | Kind::Pong
+            | Kind::Goodbye
+            | Kind::Bounce => Err(Error::WrongDirection { kind: frame.kind.name() }),
+        }
+    }
+
+    fn on_welcome(&mut self, frame: &Frame) -> Result<(), Error> {
+        let welcome: Welcome = frame.message()?;
+        if !(SPOKEN.min..=SPOKEN.max).contains(&welcome.version) {
+            return Err(frame.bad_payload("a version that was not offered"));
+        }
+        self.state = State::Open;
+        self.events.push_back(ProcessEvent::Welcome(Box::new(welcome)));
+        Ok(())
+    }
+
+    fn on_request(&mut self, frame: &Frame) -> Result<(), Error> {
+        if self.state != State::Open {
+            return Err(frame.bad_order("after DRAIN"));
+        }
+        if frame.stream <= self.shared.highest {
+            return Err(Error::BadStream { kind: frame.kind.name(), stream: frame.stream });
+        }
+        if self.shared.unready >= self.slots {
+            return Err(frame.bad_order("while no slot is ready"));
+        }
+        let head = frame.read(decode_request)?;
+        frame.paired(&head.headers)?;
+        let (stream, end) = (frame.stream, frame.flags.has(Flags::END));
+        self.shared.highest = stream;
+        self.shared.unready += 1;
+        self.shared.streams.insert(stream, Stream::of_process(end));
+        self.events.push_back(ProcessEvent::Request { stream, head, end });
+        Ok(())
+    }
+
+    fn on_body(&mut self, frame: &Frame) -> Result<(), Error> {
+        let Some(stream) = self.shared.lookup(frame.kind, frame.stream)? else { return Ok(()) };
+        stream.incoming.phase.after(frame.kind, frame.stream)?;
+        stream.incoming.arrived(frame.stream, frame.payload.len())?;
+        let end = frame.flags.has(Flags::END);
+        if end {
+            stream.incoming.phase = Phase::Ended;
+        }
+        let (stream, data) = (frame.stream, frame.payload.clone());
+        if !data.is_empty() {
+            self.events.push_back(ProcessEvent::Body { stream, data, end });
+        } else if end {
+            self.events.push_back(ProcessEvent::End { stream });
+        }
+        Ok(())
+    }
+
+    fn on_trailers(&mut self, frame: &Frame) -> Result<(), Error> {
+        let Some(stream) = self.shared.lookup(frame.kind, frame.stream)? else { return Ok(()) };
+        let phase = stream.incoming.phase.after(frame.kind, frame.stream)?;
+        let trailers: Trailers = frame.message()?;
+        frame.paired(&trailers.headers)?;
+        let end = frame.flags.has(Flags::END);
+        stream.incoming.phase = if end { Phase::Ended } else { phase };
+        let stream = frame.stream;
+        self.events.push_back(ProcessEvent::Trailers { stream, trailers, end });
+        Ok(())
+    }
+
+    fn on_end(&mut self, frame: &Frame) -> Result<(), Error> {
+        let Some(stream) = self.shared.lookup(frame.kind, frame.stream)? else { return Ok(()) };
+        stream.incoming.phase = stream.incoming.phase.after(frame.kind, frame.stream)?;
+        self.events.push_back(ProcessEvent::End { stream: frame.stream });
+        Ok(())
+    }
+
+    fn on_cancel(&mut self, frame: &Frame) -> Result<(), Error> {
+        let Some(stream) = self.shared.lookup(frame.kind, frame.stream)? else { return Ok(()) };
+        if stream.cancelled {
+            return Err(frame.bad_order("after another one"));
+        }
+        let Cancel { reason } = frame.message()?;
+        stream.cancelled = true;
+        // The core sends nothing more of this stream.
+        stream.incoming.phase = Phase::Ended;
+        if let Some(held) = &mut stream.outgoing.held {
+            held.body.clear();
+            held.trailers = None;
+        }
+        // An owner that has said everything has nothing left to stop.
+        let told = stream.outgoing.phase == Phase::Ended;
+        self.shared.unhold(frame.stream);
+        if !told {
+            self.events.push_back(ProcessEvent::Cancel { stream: frame.stream, reason });
+        }
+        Ok(())
+    }
+
+    /// PONG tells the truth about what is in front of it: it goes in at once, behind every READY
+    /// that was said, before every one that will be.
+    fn on_ping(&mut self, frame: &Frame) -> Result<(), Error> {
+        if self.pong_ends_at > self.shared.out.transmitted_in_all() {
+            return Err(frame.bad_order("before the last one was answered"));
+        }
+        let Ping { highest } = frame.message()?;
+        if highest > self.shared.highest {
+            return Err(Error::BadStream { kind: frame.kind.name(), stream: highest });
+        }
+        let mut unready: Vec<u64> = self
+            .shared
+            .streams
+            .iter()
+            .filter(|&(&id, stream)| id <= highest && !stream.ready)
+            .map(|(&id, _)| id)
+            .collect();
+        unready.sort_unstable();
+        let pong = Pong { highest, unready, host_age_ms: self.host_age_ms };
+        self.shared.out.message(Kind::Pong, Flags::NONE, 0, &pong);
+        self.pong_ends_at = self.shared.out.position();
+        Ok(())
+    }
+
+    fn on_drain(&mut self, frame: &Frame) -> Result<(), Error> {
+        if self.state != State::Open {
+            return Err(frame.bad_order("after another one"));
+        }
+        let Drain { reason } = frame.message()?;
+        self.state = State::Draining;
+        self.events.push_back(ProcessEvent::Drain { reason });
+        Ok(())
+    }
+}
