@@ -1,0 +1,118 @@
+//! What must hold after every input.
+//!
+//! Indexes exist so that decisions are quick; the tables are the truth. Here every index is
+//! rebuilt from its table and compared. Tests and the simulator call this after each input.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::engine::{Engine, Timer};
+use crate::id::{PoolId, SlotId};
+use crate::pool::Pool;
+use crate::process::{Phase, Process};
+use crate::request::Place;
+use crate::slot::Slot;
+
+impl Engine {
+    /// Checks all tables against each other.
+    ///
+    /// # Panics
+    ///
+    /// If anything does not hold.
+    pub fn check_invariants(&self) {
+        for (&id, pool) in &self.pools {
+            self.check_pool(id, pool);
+        }
+        for (id, process) in &self.processes {
+            assert_eq!(*id, process.id);
+            check_process(process);
+            assert!(self.pools[&process.pool].members.contains(id), "{id} is in no pool");
+        }
+        self.check_requests();
+        self.check_timers();
+        if self.is_closed() {
+            assert!(self.processes.is_empty() && self.requests.is_empty(), "closed too early");
+        }
+    }
+
+    fn check_pool(&self, id: PoolId, pool: &Pool) {
+        pool.queue.check();
+        pool.suspects.check();
+        let ranks: BTreeSet<_> = self.members(id).filter_map(Process::rank_now).collect();
+        assert_eq!(pool.idle, ranks, "{id}: the idle set is not what the slots say");
+        let isolated = |process: &&Process| matches!(process.phase, Phase::Isolated { .. });
+        let isolated: Vec<_> = self.members(id).filter(isolated).map(|it| it.id).collect();
+        assert_eq!(Vec::from_iter(pool.isolated), isolated, "{id}: at most one is isolated");
+        // Rule R2.
+        assert!(pool.queue.is_empty() || pool.idle.is_empty(), "{id}: a request waits needlessly");
+        for (queue, suspect) in [(&pool.queue, false), (&pool.suspects, true)] {
+            for wait in queue.iter() {
+                let request = &self.requests[&wait.request];
+                assert!(request.is_waiting(), "{} is in a queue and elsewhere", wait.request);
+                assert_eq!(request.is_suspect(), suspect, "{} is in the wrong queue", wait.request);
+                assert_eq!((request.pool, request.arrived), (id, wait.arrived));
+            }
+        }
+        self.check_equation(id, pool);
+    }
+
+    /// Rule R4.
+    fn check_equation(&self, id: PoolId, pool: &Pool) {
+        let mine = || self.requests.values().filter(|request| request.pool == id);
+        let waiting = mine().filter(|request| request.is_waiting()).count();
+        assert_eq!(pool.waiting(), waiting, "{id}: a request waits nowhere");
+        let totals = &pool.totals;
+        let ended = totals.completed
+            + totals.abandoned
+            + totals.failed.values().sum::<u64>()
+            + totals.refused.values().sum::<u64>();
+        assert_eq!(totals.arrived, ended + mine().count() as u64, "{id}: requests do not add up");
+    }
+
+    fn check_requests(&self) {
+        let mut taken: BTreeMap<SlotId, _> = BTreeMap::new();
+        for (&id, request) in &self.requests {
+            match request.place {
+                Place::Running(slot) => {
+                    let held = self.slot(slot);
+                    assert!(
+                        matches!(held, Some(Slot::Running { request, .. }) if request == id),
+                        "{id} thinks that it runs in {slot}, which is {held:?}"
+                    );
+                    assert_eq!(taken.insert(slot, id), None, "{slot} runs two requests");
+                }
+                Place::Detached(process) => {
+                    let holds = self.processes[&process].detached.contains(&id);
+                    assert!(holds, "{id} is detached in {process}, which does not know it");
+                }
+                Place::Waiting { .. } | Place::Delivering { .. } => {}
+            }
+        }
+    }
+
+    fn check_timers(&self) {
+        let wanted = |(id, process): (&_, &Process)| Some((process.timer?, Timer::Process(*id)));
+        let wanted: BTreeSet<_> = self.processes.iter().filter_map(wanted).collect();
+        let set = self.timers.iter().filter(|(_, timer)| matches!(timer, Timer::Process(_)));
+        assert_eq!(wanted, set.copied().collect(), "timers are not what the processes want");
+    }
+}
+
+fn check_process(process: &Process) {
+    let id = process.id;
+    let stack: BTreeSet<u32> = process.idle.iter().copied().collect();
+    assert_eq!(stack.len(), process.idle.len(), "{id}: a slot is idle twice");
+    for (index, slot) in (0..).zip(&process.slots) {
+        assert_eq!(slot.is_idle(), stack.contains(&index), "{id}.{index} is {slot:?}");
+    }
+    match process.phase {
+        Phase::Booting => assert!(process.slots.is_empty(), "{id} has slots before hello"),
+        Phase::Serving => assert!(!process.slots.is_empty(), "{id} serves without slots"),
+        Phase::Isolated { guest: Some(guest) } => {
+            // It may have detached, and then it is there twice.
+            let alone = process.occupied() == 1 && process.detached.len() <= 1;
+            assert!(alone && !stack.contains(&guest), "{id}: its suspect is not alone");
+        }
+        Phase::Isolated { guest: None } | Phase::Draining { .. } | Phase::Leaving { .. } => {}
+    }
+    assert_eq!(process.rank, process.rank_now(), "{id}: its rank is old");
+}

@@ -1,0 +1,67 @@
+//! Step 3 of a request's life: which idle slot takes it?
+//!
+//! No request waits while a slot that may take it is idle (rule R2), the oldest goes first (rule
+//! R3), and only to a slot whose app has said ready (rule R1). Among idle slots the choice is:
+//! newest generation, then smallest occupied share of the process, then most recently used.
+
+use crate::engine::Engine;
+use crate::event::Output;
+use crate::id::{PoolId, ProcessId, RequestId};
+use crate::request::Place;
+
+impl Engine {
+    /// Hands out requests until none that waits may go anywhere.
+    pub(crate) fn dispatch(&mut self, pool: PoolId) {
+        if self.pools[&pool].waiting() > 0 || self.pools[&pool].isolated.is_some() {
+            loop {
+                while self.dispatch_suspect(pool) || self.dispatch_oldest(pool) {}
+                if !self.release_isolated(pool) {
+                    break;
+                }
+            }
+            self.isolate_for_suspect(pool);
+        }
+        let now = self.now;
+        self.pool(pool).note_waiting(now);
+    }
+
+    fn dispatch_oldest(&mut self, pool: PoolId) -> bool {
+        let record = &self.pools[&pool];
+        let (Some(wait), Some(rank)) = (record.queue.oldest(), record.idle.first()) else {
+            return false;
+        };
+        self.hand_over(wait.request, rank.process);
+        true
+    }
+
+    /// Gives a waiting request to the most recently used idle slot of a process.
+    pub(crate) fn hand_over(&mut self, request: RequestId, process: ProcessId) {
+        let now = self.now;
+        let (Some(record), Some(runner)) =
+            (self.requests.get_mut(&request), self.processes.get_mut(&process))
+        else {
+            return;
+        };
+        let Some(slot) = runner.occupy(request, now) else { return };
+        self.uses += 1;
+        runner.used = self.uses;
+        runner.requests += 1;
+        runner.last_dispatch_at = Some(now);
+        let wait = record.times(now, false).wait;
+        let stay = wait - record.wait;
+        record.wait = wait;
+        record.attempts += 1;
+        record.dispatched = now;
+        record.started = false;
+        record.place = Place::Running(slot);
+        let (pool, waited) = (record.pool, record.wait);
+        let pool = self.pool(pool);
+        pool.unqueue(request);
+        if !stay.is_zero() {
+            pool.drain_rate.count();
+        }
+        pool.note_wait(waited);
+        self.rerank(process);
+        self.put(Output::Dispatch { request, slot, waited });
+    }
+}

@@ -1,0 +1,259 @@
+//! The only words in and out of the engine.
+//!
+//! The daemon translates what happens in the world into an [`Input`], and performs every
+//! [`Output`]. Both are plain serde data without header values, bodies or tokens, so that a run
+//! can be recorded, replayed and simulated (rule R11).
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::id::{PoolId, ProcessId, RequestId, SlotId};
+use crate::limits::PoolLimits;
+use crate::time::Time;
+
+/// Everything the engine can be told. Nothing else changes its state.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "fields are named after their types; variants say what they mean")]
+pub enum Input {
+    /// A pool exists from now on; the engine starts its processes.
+    PoolAdded { pool: PoolId, limits: PoolLimits },
+    /// The head of a request was read and its body is still to come. It is refused now or not
+    /// counted yet: [`Input::Arrived`] follows when it may be dispatched.
+    Announced { request: RequestId, pool: PoolId },
+    /// A request may be dispatched from now on.
+    Arrived { request: RequestId, pool: PoolId, traits: Traits },
+    /// The client went away before the last byte of its response was accepted by the kernel.
+    ClientGone { request: RequestId },
+    /// The last byte of the response was accepted by the kernel.
+    Delivered { request: RequestId },
+
+    /// The final head of a response arrived: from here on the request can no longer be retried.
+    ResponseStarted { slot: SlotId },
+    /// The response is complete: the client can have all of it.
+    ResponseComplete { slot: SlotId },
+    /// The response ends here and is broken, whether or not it had started.
+    ResponseAborted { slot: SlotId, why: Abort },
+    /// The app says that the slot is free. What came in one frame with [`Self::ResponseComplete`]
+    /// is told with the same `now`: that is how a slot that was free at once is told from a
+    /// deferred one.
+    Ready { slot: SlotId },
+    /// A long stream gave its slot back; its response lives on without it.
+    Detached { slot: SlotId },
+    /// The response of a detached stream is complete. Its old slot may run another request by
+    /// now, so the stream is named by the process that holds it.
+    DetachedComplete { process: ProcessId, request: RequestId },
+    /// The response of a detached stream ends here and is broken.
+    DetachedAborted { process: ProcessId, request: RequestId, why: Abort },
+    /// The process returns a request that it never gave to the app.
+    Bounced { slot: SlotId },
+    /// The process does not hold this slot's request any more, although it never said ready.
+    Reconciled { slot: SlotId },
+
+    /// The process asked for by [`Output::Spawn`] runs as `pid`.
+    Spawned { process: ProcessId, pid: u32 },
+    /// It could not even be started (no such interpreter, no memory).
+    SpawnFailed { process: ProcessId },
+    /// It opened its link: its app is loaded and all its slots are ready.
+    Hello { process: ProcessId, slots: u32 },
+    /// It would like to be drained (it got SIGTERM).
+    DrainWanted { process: ProcessId },
+    /// It answered DRAIN. `unstarted`: slots whose request it never gave to the app.
+    Goodbye { process: ProcessId, unstarted: Vec<u32> },
+    /// Its link closed or broke. `unstarted`: slots whose request was never handed to the kernel.
+    LinkLost { process: ProcessId, unstarted: Vec<u32> },
+    /// It broke the protocol and must be replaced. [`Input::LinkLost`] follows.
+    Misbehaved { process: ProcessId },
+    /// The operating system says that it is gone. If it had a link, read that to its end and
+    /// report [`Self::LinkLost`] first: what it still wrote counts, and only the link knows
+    /// which requests had not started.
+    Exited { process: ProcessId, status: ExitStatus },
+
+    /// The core will leave by `stop_at`, but clients may still send requests: processes serve on,
+    /// and none that wants to leave is replaced. [`Self::Drain`] follows.
+    Leaving { stop_at: Time },
+    /// Leave: finish what was admitted, refuse the rest, be done by `stop_at`.
+    Drain { stop_at: Time },
+    /// Time has passed; see [`crate::Engine::next_deadline`].
+    Tick,
+}
+
+/// What the engine must know of a request to decide about it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Traits {
+    /// The method is idempotent (RFC 9110, 9.2.2), so the request may run twice.
+    pub idempotent: bool,
+    /// The whole body is held by the core, so the request can be sent again.
+    pub body_held: bool,
+}
+
+/// Why a response was broken off by the app's side.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Abort {
+    /// The app raised an error.
+    AppError,
+    /// The app's response was not valid.
+    InvalidResponse,
+    /// The answer to CANCEL.
+    Cancelled,
+    /// The core cut it (a body longer than the limit, a client that broke its own body).
+    ByCore,
+}
+
+/// How a process ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ExitStatus {
+    /// It called exit with this code.
+    Code(i32),
+    /// A signal ended it.
+    Signal(i32),
+}
+
+/// Everything the engine can ask for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "fields are named after their types; variants say what they mean")]
+pub enum Output {
+    /// Hand the request to the slot now. `waited`: its time in the queue, all attempts together.
+    Dispatch { request: RequestId, slot: SlotId, waited: Duration },
+    /// Answer 503 with `Retry-After`.
+    Refuse { request: RequestId, why: Refusal, retry_after: Duration },
+    /// Answer 502, or break the connection visibly if bytes were sent.
+    Fail { request: RequestId, why: Failure },
+    /// Tell the app that nobody wants the response any more.
+    Cancel { slot: SlotId, why: CancelReason },
+    /// The same for a detached stream, which has no slot any more.
+    CancelDetached { process: ProcessId, request: RequestId, why: CancelReason },
+    /// Start a process; answer `Spawned` or `SpawnFailed`.
+    Spawn { process: ProcessId, pool: PoolId, generation: u32 },
+    /// Send DRAIN on its link.
+    Drain { process: ProcessId, why: DrainReason },
+    /// Close its link: the process exits.
+    CloseLink { process: ProcessId },
+    /// Send SIGTERM.
+    Terminate { process: ProcessId },
+    /// Send SIGKILL.
+    Kill { process: ProcessId, why: KillReason },
+    /// The request has its one outcome (rule R4). Comes after Refuse and Fail, once per request.
+    Ended { request: RequestId, pool: PoolId, outcome: Outcome, times: Times },
+    /// The slot said ready: what it was occupied with cost this much.
+    Freed { slot: SlotId, service: Duration, deferred: Duration },
+    /// Something an operator should read.
+    Notice(Notice),
+    /// Every process is gone and every request has an outcome: the core may exit.
+    Closed,
+}
+
+/// Why a request was refused. Each has its own counter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Refusal {
+    /// The queue is full and all slots are taken.
+    QueueFull,
+    /// It waited too long for a slot.
+    QueueWait,
+    /// The queue is full and no process has booted yet.
+    BootingFull,
+    /// It waited too long and no process has booted yet.
+    BootingWait,
+    /// The core is leaving.
+    Draining,
+}
+
+/// Why a request failed. Each has its own counter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Failure {
+    /// Its process died and it may not be retried.
+    ProcessDied,
+    /// It was alone in its process when that died, as often as is allowed.
+    Poison,
+    /// The app raised an error.
+    AppError,
+    /// The app's response was not valid.
+    InvalidResponse,
+    /// The core broke it off.
+    Broken,
+    /// The process does not hold it any more.
+    Lost,
+    /// It was cut when the core left.
+    Cut,
+}
+
+/// The one outcome of a request (rule R4).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Outcome {
+    /// The last byte of the response was accepted by the kernel.
+    Completed,
+    /// The client went away.
+    Abandoned,
+    /// 503.
+    Refused(Refusal),
+    /// 502, or a visibly broken response.
+    Failed(Failure),
+}
+
+/// How long the steps of a request took; `None`: it never came to that.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Times {
+    /// Time spent in the queue, all attempts together.
+    pub wait: Duration,
+    /// Dispatch to response complete.
+    pub service: Option<Duration>,
+    /// Response complete to the last byte accepted by the kernel.
+    pub delivery: Option<Duration>,
+    /// How many processes it was sent to.
+    pub attempts: u32,
+}
+
+/// Why an app is told to stop working on a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum CancelReason {
+    /// The client went away.
+    ClientGone,
+    /// A lease ran out.
+    Deadline,
+    /// The core is leaving.
+    Shutdown,
+}
+
+/// Why a process is drained.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum DrainReason {
+    /// The core is leaving.
+    Shutdown,
+    /// Another process takes over.
+    Replaced,
+}
+
+/// Why a process is killed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum KillReason {
+    /// It did not say hello within the boot lease.
+    BootLease,
+    /// It did not finish within the drain lease, or was still there when the core left.
+    DrainLease,
+    /// It broke the protocol.
+    Misbehaved,
+    /// Its link is gone but it did not exit.
+    LinkLost,
+}
+
+/// What an operator should read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "fields are named after their types; variants say what they mean")]
+pub enum Notice {
+    /// A process booted in this time.
+    Booted { process: ProcessId, took: Duration },
+    /// A process ended before it had booted; the next try comes at `retry_at`.
+    BootFailed { process: ProcessId, failures: u32, retry_at: Time },
+    /// No process ever booted and the tries are used up (`boot_attempts_max`).
+    BootGivenUp { pool: PoolId },
+    /// A process that served ended without being asked to; `suspects` ran in it.
+    Died { process: ProcessId, suspects: Vec<RequestId> },
+    /// A request will be tried again in another process.
+    Retried { request: RequestId, attempts: u32 },
+    /// A request was alone in a process that died, too often: it gets 502.
+    Poison { request: RequestId },
+    /// A process is taken out so that a suspect can run alone in it.
+    Isolated { process: ProcessId },
+    /// The process said ready twice, or for a slot that was not taken.
+    StrayReady { slot: SlotId },
+}

@@ -1,0 +1,42 @@
+//! The part of maitred that decides.
+//!
+//! It is told what happened ([`event::Input`]) and answers with what to do ([`event::Output`]).
+//! It has no I/O, clock, threads or randomness: the same inputs give the same outputs, so every
+//! decision can be tested, recorded and replayed.
+//!
+//! The life of a request, step by step:
+//!
+//! | step | file | question | input | output |
+//! |---|---|---|---|---|
+//! | admit | `admit.rs` | May it wait at all? | `Arrived` | `Refuse` |
+//! | queue | `queue.rs` | Whose turn is it? Who waited too long? | `Tick` | `Refuse` |
+//! | dispatch | `dispatch.rs` | Which idle slot takes it? | all that free one | `Dispatch` |
+//! | finish | `finish.rs` | Which of its ends is reached? | `Ready`, `Delivered` | `Ended` |
+//! | retry | `retry.rs` | Its process died: again, alone, never? | `LinkLost` | `Fail` |
+//!
+//! Around them: `pool.rs` (what is known of a pool), `process.rs` and `slot.rs` (the one table
+//! that every gauge is derived from), `staff.rs` (keeping processes alive), `drain.rs` (letting
+//! them go), `check.rs` (what must always hold), [`snapshot`] (the picture for operators).
+//! [`Engine`] itself only routes.
+
+mod admit;
+mod check;
+mod dispatch;
+mod drain;
+mod engine;
+mod finish;
+mod pool;
+mod process;
+mod queue;
+mod request;
+mod retry;
+mod slot;
+mod staff;
+
+pub mod event;
+pub mod id;
+pub mod limits;
+pub mod snapshot;
+pub mod time;
+
+pub use engine::Engine;

@@ -1,0 +1,69 @@
+//! Every limit of a pool: name, unit, default and reason.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// The limits of one pool. Defaults are what an operator gets without any configuration.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PoolLimits {
+    /// Processes to keep alive. Default 2: one may die or drain while the other serves.
+    pub processes: u32,
+    /// Requests waiting at once. Default 1000. Beyond this a client is better served by a fast
+    /// 503 than by an answer after its own timeout.
+    pub queue_len_max: u32,
+    /// Longest wait for a slot. Default 25 s: below the 30 s after which common proxies give up.
+    pub queue_wait_max: Duration,
+    /// Longest wait while no process has booted yet. Default 60 s: large apps boot slowly, and
+    /// waiting for a boot ends for all at once.
+    pub booting_wait_max: Duration,
+    /// Boot lease: spawn to hello. Default 90 s; then the process is killed.
+    pub boot_max: Duration,
+    /// Failed boots in a row, before any process ever booted, after which the core gives up.
+    /// Default 3: a typo should not be retried for ever in front of the person who made it.
+    pub boot_attempts_max: u32,
+    /// First pause after a failed boot. Default 500 ms, doubled per failure up to
+    /// `boot_backoff_max`.
+    pub boot_backoff: Duration,
+    /// Longest pause between failed boots. Default 30 s.
+    pub boot_backoff_max: Duration,
+    /// Drain lease: DRAIN to all slots ready. Default 25 s; then the process is killed.
+    pub drain_max: Duration,
+    /// Link closed to process exit. Default 5 s; then the process is killed. The SDKs end
+    /// themselves within this time.
+    pub exit_max: Duration,
+    /// Crashes that are charged to one request before it gets 502. Default 2 (rule R13).
+    pub poison_crashes_max: u32,
+    /// Crashes that one request may have been present at, alone or not, before it gets 502.
+    /// Default 5: bounds the retries of a request that never came to run alone.
+    pub suspicions_max: u32,
+    /// Isolation lease: how long a process may be withdrawn to become empty for a suspect, and
+    /// again how long for the suspect to run alone in it. Default 10 s: the slots beside it stand
+    /// idle meanwhile. When it runs out the process serves on, and no other is withdrawn for this
+    /// purpose for the same time.
+    pub isolation_max: Duration,
+    /// SIGTERM at the end of a core's drain to SIGKILL. Default 1 s: whoever stops the core has
+    /// waited for `stop_at` already.
+    pub cut_exit_max: Duration,
+}
+
+impl Default for PoolLimits {
+    fn default() -> Self {
+        Self {
+            processes: 2,
+            queue_len_max: 1000,
+            queue_wait_max: Duration::from_secs(25),
+            booting_wait_max: Duration::from_secs(60),
+            boot_max: Duration::from_secs(90),
+            boot_attempts_max: 3,
+            boot_backoff: Duration::from_millis(500),
+            boot_backoff_max: Duration::from_secs(30),
+            drain_max: Duration::from_secs(25),
+            exit_max: Duration::from_secs(5),
+            poison_crashes_max: 2,
+            suspicions_max: 5,
+            isolation_max: Duration::from_secs(10),
+            cut_exit_max: Duration::from_secs(1),
+        }
+    }
+}

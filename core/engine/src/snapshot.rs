@@ -1,0 +1,168 @@
+//! A read-only picture of the engine, derived from the tables that dispatch uses (rule R10).
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::event::{Failure, Refusal};
+use crate::id::{PoolId, ProcessId, RequestId};
+use crate::time::Time;
+
+mod take;
+
+/// Everything at one moment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Snapshot {
+    /// When it was taken.
+    pub now: Time,
+    /// The core is leaving.
+    pub draining: bool,
+    /// One picture per pool.
+    pub pools: Vec<PoolPicture>,
+}
+
+/// One pool.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PoolPicture {
+    /// Its number.
+    pub pool: PoolId,
+    /// Its generation.
+    pub generation: u32,
+    /// When that generation began.
+    pub generation_since: Time,
+    /// A process has booted since the core started.
+    pub ever_booted: bool,
+    /// Processes that did not boot, in a row.
+    pub boot_failures: u32,
+    /// When the next boot is tried, while backing off.
+    pub next_boot_at: Option<Time>,
+    /// Where requests wait.
+    pub queue: QueuePicture,
+    /// Sums over the slot table.
+    pub slots: SlotCounts,
+    /// Outcomes since start.
+    pub totals: Totals,
+    /// Its processes, oldest first.
+    pub processes: Vec<ProcessPicture>,
+}
+
+/// The queue of a pool.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct QueuePicture {
+    /// Requests waiting.
+    pub waiting: u64,
+    /// Limit of `waiting`.
+    pub max: u64,
+    /// Limit of a wait, as it is now (booting or not).
+    pub wait_max: Duration,
+    /// Age of the oldest one that waits.
+    pub oldest: Option<Duration>,
+    /// Most that ever waited at once, and when.
+    pub peak: u64,
+    /// When the peak was reached.
+    pub peak_at: Time,
+    /// The longest wait so far.
+    pub longest_wait: Duration,
+}
+
+/// Slots by state; each slot is in exactly one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct SlotCounts {
+    /// A request is in the app, its response is not complete.
+    pub running: u64,
+    /// The response is complete, the slot is not free.
+    pub deferred: u64,
+    /// May take a request.
+    pub idle: u64,
+    /// Free, but its process gets no requests for now.
+    pub withdrawn: u64,
+}
+
+/// `arrived = completed + failed + refused + abandoned + in_flight + queued` (rule R4).
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Totals {
+    /// Requests that could be dispatched, and those refused when they were announced.
+    pub arrived: u64,
+    /// Delivered.
+    pub completed: u64,
+    /// By reason.
+    pub failed: BTreeMap<Failure, u64>,
+    /// By reason.
+    pub refused: BTreeMap<Refusal, u64>,
+    /// The client went away.
+    pub abandoned: u64,
+    /// Dispatched, without an outcome.
+    pub in_flight: u64,
+    /// Waiting.
+    pub queued: u64,
+    /// Sent to another process.
+    pub retried: u64,
+    /// Responses after which the slot was not free at once.
+    pub deferred: u64,
+    /// Slots freed by reconciliation.
+    pub reconciled: u64,
+    /// Readies for slots that were not taken.
+    pub stray_readies: u64,
+}
+
+/// One process.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProcessPicture {
+    /// The engine's number for it.
+    pub process: ProcessId,
+    /// Its operating system id, once it runs.
+    pub pid: Option<u32>,
+    /// Where it is in its life.
+    pub phase: PhasePicture,
+    /// The generation that it belongs to.
+    pub generation: u32,
+    /// When it was spawned.
+    pub spawned_at: Time,
+    /// When it said hello.
+    pub booted_at: Option<Time>,
+    /// Its slots, in order.
+    pub slots: Vec<SlotPicture>,
+    /// Requests dispatched to it.
+    pub requests: u64,
+    /// When the latest one was.
+    pub last_dispatch_at: Option<Time>,
+    /// Streams that live without a slot.
+    pub detached: u32,
+    /// Slot time in each state since it booted.
+    pub running: Duration,
+    /// See `running`.
+    pub deferred: Duration,
+    /// See `running`.
+    pub idle: Duration,
+    /// See `running`.
+    pub withdrawn: Duration,
+}
+
+/// Where a process is in its life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum PhasePicture {
+    /// Spawned, not yet ready.
+    Booting,
+    /// Takes requests.
+    Serving,
+    /// Withdrawn so that a suspect can run alone in it.
+    Isolated,
+    /// Was told to finish.
+    Draining,
+    /// Its link is closed, it has not exited yet.
+    Leaving,
+}
+
+/// One slot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum SlotPicture {
+    /// Runs this request.
+    Running(RequestId),
+    /// Works on after this request.
+    Deferred(RequestId),
+    /// May take a request.
+    Idle,
+    /// Free, but its process gets no requests for now.
+    Withdrawn,
+}

@@ -1,0 +1,302 @@
+//! Whatever is said to the engine, in whatever order, it keeps its tables straight.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use maitred_engine::Engine;
+use maitred_engine::event::{Abort, ExitStatus, Input, Output, Traits};
+use maitred_engine::id::{PoolId, ProcessId, RequestId, SlotId};
+use maitred_engine::limits::PoolLimits;
+use maitred_engine::time::Time;
+use proptest::prelude::*;
+
+use crate::script::check_equation;
+
+const POOLS: u32 = 2;
+
+fn limits() -> PoolLimits {
+    PoolLimits {
+        processes: 2,
+        queue_len_max: 6,
+        queue_wait_max: Duration::from_millis(400),
+        booting_wait_max: Duration::from_millis(900),
+        boot_max: Duration::from_millis(700),
+        boot_backoff: Duration::from_millis(20),
+        boot_backoff_max: Duration::from_millis(100),
+        drain_max: Duration::from_millis(200),
+        exit_max: Duration::from_millis(50),
+        isolation_max: Duration::from_millis(60),
+        cut_exit_max: Duration::from_millis(10),
+        ..PoolLimits::default()
+    }
+}
+
+fn pool() -> impl Strategy<Value = PoolId> {
+    // The last one does not exist.
+    prop_oneof![20 => Just(PoolId(0)), 10 => Just(PoolId(1)), 1 => Just(PoolId(POOLS))]
+}
+
+fn request() -> impl Strategy<Value = RequestId> {
+    (0..40_u64).prop_map(RequestId)
+}
+
+fn process() -> impl Strategy<Value = ProcessId> {
+    (0..14_u64).prop_map(ProcessId)
+}
+
+fn slot() -> impl Strategy<Value = SlotId> {
+    (process(), 0..4_u32).prop_map(|(process, index)| SlotId { process, index })
+}
+
+fn abort() -> impl Strategy<Value = Abort> {
+    prop_oneof![
+        Just(Abort::AppError),
+        Just(Abort::InvalidResponse),
+        Just(Abort::Cancelled),
+        Just(Abort::ByCore)
+    ]
+}
+
+fn traits() -> impl Strategy<Value = Traits> {
+    (prop::bool::weighted(0.8), prop::bool::weighted(0.8))
+        .prop_map(|(idempotent, body_held)| Traits { idempotent, body_held })
+}
+
+/// Anything at all, mostly about things that do not exist or in the wrong order.
+fn anything() -> impl Strategy<Value = Input> {
+    let unstarted = || prop::collection::vec(0..4_u32, 0..3);
+    let status = prop_oneof![Just(ExitStatus::Code(0)), Just(ExitStatus::Signal(9))];
+    prop_oneof![
+        8 => (request(), pool(), traits())
+            .prop_map(|(request, pool, traits)| Input::Arrived { request, pool, traits }),
+        2 => (request(), pool()).prop_map(|(request, pool)| Input::Announced { request, pool }),
+        3 => request().prop_map(|request| Input::ClientGone { request }),
+        3 => request().prop_map(|request| Input::Delivered { request }),
+        2 => slot().prop_map(|slot| Input::ResponseStarted { slot }),
+        4 => slot().prop_map(|slot| Input::ResponseComplete { slot }),
+        1 => (slot(), abort()).prop_map(|(slot, why)| Input::ResponseAborted { slot, why }),
+        2 => slot().prop_map(|slot| Input::Ready { slot }),
+        1 => slot().prop_map(|slot| Input::Detached { slot }),
+        1 => (process(), request())
+            .prop_map(|(process, request)| Input::DetachedComplete { process, request }),
+        1 => (process(), request(), abort()).prop_map(|(process, request, why)| {
+            Input::DetachedAborted { process, request, why }
+        }),
+        1 => slot().prop_map(|slot| Input::Bounced { slot }),
+        1 => slot().prop_map(|slot| Input::Reconciled { slot }),
+        1 => process().prop_map(|process| Input::Spawned { process, pid: 7 }),
+        1 => process().prop_map(|process| Input::SpawnFailed { process }),
+        8 => (process(), prop_oneof![9 => 1..5_u32, 1 => Just(0), 1 => Just(u32::MAX)])
+            .prop_map(|(process, slots)| Input::Hello { process, slots }),
+        1 => process().prop_map(|process| Input::DrainWanted { process }),
+        1 => (process(), unstarted())
+            .prop_map(|(process, unstarted)| Input::Goodbye { process, unstarted }),
+        1 => (process(), unstarted())
+            .prop_map(|(process, unstarted)| Input::LinkLost { process, unstarted }),
+        1 => process().prop_map(|process| Input::Misbehaved { process }),
+        1 => (process(), status).prop_map(|(process, status)| Input::Exited { process, status }),
+        5 => Just(Input::Tick),
+    ]
+}
+
+/// What a daemon with a live app would say next.
+#[derive(Debug, Clone)]
+enum Move {
+    Anything(Input),
+    /// The oldest booting process says hello.
+    Boot(u32),
+    /// One slot that runs something gets on with it.
+    Finish(prop::sample::Index),
+    /// Any process dies.
+    Crash(prop::sample::Index),
+    /// Processes that were told to leave do.
+    Obey,
+    /// The state is written down and read again.
+    Restore,
+    Leave,
+}
+
+fn moves() -> impl Strategy<Value = Move> {
+    prop_oneof![
+        20 => anything().prop_map(Move::Anything),
+        6 => (1..4_u32).prop_map(Move::Boot),
+        14 => any::<prop::sample::Index>().prop_map(Move::Finish),
+        2 => any::<prop::sample::Index>().prop_map(Move::Crash),
+        2 => Just(Move::Obey),
+        1 => Just(Move::Restore),
+    ]
+}
+
+/// An engine, and the little that its world must know of it.
+struct World {
+    engine: Engine,
+    now: Time,
+    /// What was asked for and is not done: processes that drain, and that must exit.
+    drain: Vec<ProcessId>,
+    exit: Vec<ProcessId>,
+    /// Slots and the requests that they were given, as the outputs tell.
+    held: BTreeMap<SlotId, RequestId>,
+    ended: u64,
+    /// The engine as it was written down and read again; it must decide the same.
+    twin: Option<Engine>,
+}
+
+impl World {
+    fn new() -> Self {
+        let mut world = Self {
+            engine: Engine::new(),
+            now: Time::default(),
+            drain: Vec::new(),
+            exit: Vec::new(),
+            held: BTreeMap::new(),
+            ended: 0,
+            twin: None,
+        };
+        for pool in 0..POOLS {
+            world.tell(Input::PoolAdded { pool: PoolId(pool), limits: limits() });
+        }
+        world
+    }
+
+    fn tell(&mut self, input: Input) {
+        match &input {
+            Input::LinkLost { process, .. } | Input::Exited { process, .. } => {
+                self.held.retain(|slot, _| slot.process != *process);
+            }
+            Input::Ready { slot } | Input::Bounced { slot } | Input::Reconciled { slot } => {
+                self.held.remove(slot);
+            }
+            Input::Goodbye { process, unstarted } => {
+                let gone =
+                    |slot: &SlotId| slot.process == *process && unstarted.contains(&slot.index);
+                self.held.retain(|slot, _| !gone(slot));
+            }
+            _ => {}
+        }
+        if let Some(twin) = &mut self.twin {
+            twin.handle(self.now, input.clone());
+        }
+        self.engine.handle(self.now, input);
+        while let Some(output) = self.engine.poll_output() {
+            if let Some(twin) = &mut self.twin {
+                assert_eq!(twin.poll_output().as_ref(), Some(&output));
+            }
+            self.perform(&output);
+        }
+        self.engine.check_invariants();
+        let snapshot = self.engine.snapshot(self.now);
+        check_equation(&snapshot);
+        let ended = snapshot.pools.iter().map(|pool| {
+            let totals = &pool.totals;
+            totals.arrived - totals.in_flight - totals.queued
+        });
+        assert_eq!(ended.sum::<u64>(), self.ended, "one `Ended` per outcome");
+    }
+
+    fn perform(&mut self, output: &Output) {
+        match *output {
+            Output::Dispatch { request, slot, .. } => {
+                // Rule R1.
+                assert_eq!(self.held.insert(slot, request), None, "{slot} never said ready");
+            }
+            Output::Drain { process, .. } => self.drain.push(process),
+            Output::CloseLink { process }
+            | Output::Terminate { process }
+            | Output::Kill { process, .. } => self.exit.push(process),
+            Output::Ended { pool, .. } if pool.0 < POOLS => {
+                self.ended += 1;
+            }
+            _ => {}
+        }
+    }
+
+    fn play(&mut self, step: Move) {
+        match step {
+            Move::Anything(input) => self.tell(input),
+            Move::Boot(slots) => {
+                let snapshot = self.engine.snapshot(self.now);
+                let mut processes = snapshot.pools.iter().flat_map(|pool| &pool.processes);
+                if let Some(process) = processes.find(|process| process.booted_at.is_none()) {
+                    self.tell(Input::Hello { process: process.process, slots });
+                }
+            }
+            Move::Finish(index) if !self.held.is_empty() => {
+                let slots: Vec<_> = self.held.iter().map(|(slot, it)| (*slot, *it)).collect();
+                let (slot, request) = slots[index.index(slots.len())];
+                self.tell(Input::ResponseComplete { slot });
+                self.tell(Input::Delivered { request });
+                self.now = self.now + Duration::from_millis(3);
+                self.tell(Input::Ready { slot });
+            }
+            Move::Finish(_) => {}
+            Move::Crash(index) => {
+                let snapshot = self.engine.snapshot(self.now);
+                let processes = snapshot.pools.iter().flat_map(|pool| &pool.processes);
+                let processes: Vec<_> = processes.map(|process| process.process).collect();
+                if !processes.is_empty() {
+                    self.die(processes[index.index(processes.len())]);
+                }
+            }
+            Move::Obey => {
+                for process in std::mem::take(&mut self.drain) {
+                    self.tell(Input::Goodbye { process, unstarted: Vec::new() });
+                }
+                for process in std::mem::take(&mut self.exit) {
+                    self.die(process);
+                }
+            }
+            Move::Restore => {
+                let written = serde_json::to_string(&self.engine).expect("it is plain data");
+                self.twin = Some(serde_json::from_str(&written).expect("it was written"));
+            }
+            Move::Leave => {
+                let stop_at = self.now + Duration::from_millis(300);
+                self.tell(Input::Drain { stop_at });
+            }
+        }
+    }
+
+    fn die(&mut self, process: ProcessId) {
+        self.tell(Input::LinkLost { process, unstarted: vec![0] });
+        self.tell(Input::Exited { process, status: ExitStatus::Signal(9) });
+    }
+
+    /// Time passes, deadline by deadline.
+    fn pass(&mut self, span: Duration) {
+        let until = self.now + span;
+        for _ in 0..1_000 {
+            let Some(at) = self.engine.next_deadline().filter(|at| *at <= until) else { break };
+            self.now = self.now.max(at);
+            self.tell(Input::Tick);
+        }
+        assert!(self.engine.next_deadline().is_none_or(|at| at > until), "time stands still");
+        self.now = until;
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
+
+    #[test]
+    fn no_order_of_inputs_confuses_the_tables(
+        story in prop::collection::vec((moves(), 0..40_u64), 1..150),
+        ending in prop::collection::vec((moves(), 0..40_u64), 0..40),
+    ) {
+        let mut world = World::new();
+        let leave = std::iter::once((Move::Leave, 0));
+        for (step, ms) in story.into_iter().chain(leave).chain(ending) {
+            world.pass(Duration::from_millis(ms));
+            world.play(step);
+        }
+        // Once the core leaves and everyone obeys, nothing is left.
+        world.pass(Duration::from_millis(500));
+        world.play(Move::Obey);
+        world.pass(Duration::from_millis(500));
+        world.play(Move::Obey);
+        prop_assert!(world.engine.is_closed());
+        prop_assert_eq!(world.engine.next_deadline(), None);
+    }
+}
