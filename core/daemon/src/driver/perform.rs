@@ -1,0 +1,189 @@
+//! What the engine asks for, done.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use maitred_engine::event::{
+    Abort, CancelReason, DrainReason, Failure, Input, KillReason, Notice, Outcome, Output, Refusal,
+    Times,
+};
+use maitred_engine::id::{PoolId, ProcessId, RequestId, SlotId};
+
+use super::{Driver, Inner};
+use crate::body::pump;
+use crate::exchange::{Answer, Route};
+use crate::supervise::{Order, Signal};
+
+impl Driver {
+    pub(super) fn perform(&self, inner: &mut Inner, output: Output) {
+        match output {
+            Output::Dispatch { request, slot, waited } => {
+                self.dispatch(inner, request, slot, waited);
+            }
+            Output::Refuse { request, why, retry_after } => {
+                refuse(inner, request, why, retry_after);
+            }
+            Output::Fail { request, why } => fail(inner, request, why),
+            Output::Cancel { slot, why } => cancel(inner, slot, why),
+            Output::Spawn { process, pool, generation } => {
+                inner.order(Order::Spawn { process, pool, generation });
+            }
+            Output::CancelDetached { process, request, why } => {
+                if let Some(link) = inner.links.get_mut(&process) {
+                    link.cancel_detached(request, why);
+                    link.wake();
+                }
+            }
+            Output::Drain { process, why } => drain(inner, process, why),
+            Output::CloseLink { process } => close_link(inner, process),
+            Output::Terminate { process } => {
+                inner.order(Order::Signal { process, signal: Signal::TERM });
+            }
+            Output::Kill { process, why } => kill(inner, process, why),
+            Output::Ended { request, pool, outcome, times } => {
+                self.ended(inner, request, pool, (outcome, times));
+            }
+            Output::Freed { slot, service, deferred } => {
+                let pool = inner.roster.pool_of(slot.process);
+                inner.stats.freed(inner.now, pool, service, deferred);
+            }
+            Output::Notice(notice) => self.notice(inner, &notice),
+            Output::Closed => self.closed.cancel(),
+        }
+    }
+
+    fn dispatch(&self, inner: &mut Inner, request: RequestId, slot: SlotId, waited: Duration) {
+        let Some(exchange) = inner.exchanges.get(&request) else { return };
+        let Some(link) = inner.links.get_mut(&slot.process) else { return };
+        let exchange = Arc::clone(exchange);
+        let sent = link.send_request(&exchange, slot.index, waited);
+        link.wake();
+        match sent {
+            Some((stream, body_follows)) => {
+                let route = Route { process: slot.process, stream };
+                exchange.routed(route, waited);
+                if body_follows {
+                    pump::start(&exchange, route);
+                }
+            }
+            // Heads are measured before they are admitted (`head::fits`), so this is not for
+            // clients to see; but a slot must never be lost.
+            None => {
+                tracing::error!(%request, "a request's head outgrew its frame");
+                self.handle(inner, Input::ResponseAborted { slot, why: Abort::ByCore });
+                self.handle(inner, Input::Ready { slot });
+            }
+        }
+    }
+
+    fn ended(
+        &self,
+        inner: &mut Inner,
+        request: RequestId,
+        pool: PoolId,
+        (outcome, times): (Outcome, Times),
+    ) {
+        let exchange = inner.exchanges.remove(&request);
+        let (status, sent) = exchange.as_ref().map_or((503, 0), |exchange| exchange.sent());
+        // Its slot may keep the exchange for long.
+        if let Some(exchange) = &exchange {
+            exchange.forget_body();
+        }
+        inner.stats.ended(inner.now, pool, &outcome, &times, status);
+        if let (Some(log), Some(exchange)) = (&self.access_log, exchange) {
+            log.line(&exchange, (status, sent), &outcome, &times);
+        }
+    }
+
+    fn notice(&self, inner: &mut Inner, notice: &Notice) {
+        match notice {
+            Notice::Booted { process, took } => {
+                let pid = inner.roster.pid_of(*process);
+                tracing::info!(pid, "process is ready after {:.1} s", took.as_secs_f64());
+            }
+            Notice::BootFailed { process, failures, retry_at } => {
+                let pid = inner.roster.pid_of(*process);
+                let reason = inner.roster.reason_of(*process);
+                let retry_in = retry_at.since(inner.now).as_secs_f64();
+                tracing::error!(
+                    pid,
+                    failures,
+                    "process did not boot: {reason}; next try in {retry_in:.1} s"
+                );
+            }
+            Notice::BootGivenUp { .. } => {
+                tracing::error!("no process ever booted: giving up");
+                self.given_up.cancel();
+            }
+            Notice::Died { process, suspects } => {
+                let pid = inner.roster.pid_of(*process);
+                let reason = inner.roster.reason_of(*process);
+                tracing::error!(pid, in_flight = suspects.len(), "process died: {reason}");
+            }
+            Notice::Retried { request, attempts } => {
+                tracing::warn!(%request, attempts, "request goes to another process");
+            }
+            Notice::Poison { request } => {
+                let head = inner.exchanges.get(request).map(|exchange| exchange.head.line());
+                tracing::error!(%request, head, "request ended every process that ran it: 502");
+            }
+            Notice::Isolated { process } => {
+                let pid = inner.roster.pid_of(*process);
+                tracing::warn!(pid, "process is taken out to run a suspect alone");
+            }
+            Notice::StrayReady { slot } => tracing::warn!(%slot, "ready from a slot that is free"),
+        }
+        inner.roster.note(inner.now, notice);
+    }
+}
+
+impl Inner {
+    pub(super) fn order(&self, order: Order) {
+        // The supervisor outlives the driver's work; when it is gone the core is ending.
+        let _ended = self.orders.send(order);
+    }
+}
+
+fn refuse(inner: &mut Inner, request: RequestId, why: Refusal, retry_after: Duration) {
+    match inner.exchanges.get(&request) {
+        Some(exchange) => exchange.give_up(503, Answer::Refused(why, retry_after)),
+        None => inner.refused = Some((why, retry_after)),
+    }
+}
+
+fn fail(inner: &Inner, request: RequestId, why: Failure) {
+    if let Some(exchange) = inner.exchanges.get(&request) {
+        exchange.give_up(502, Answer::Failed(why));
+    }
+}
+
+fn cancel(inner: &mut Inner, slot: SlotId, why: CancelReason) {
+    if let Some(link) = inner.links.get_mut(&slot.process) {
+        link.cancel(slot.index, why);
+        link.wake();
+    }
+}
+
+fn drain(inner: &mut Inner, process: ProcessId, why: DrainReason) {
+    if let Some(link) = inner.links.get_mut(&process) {
+        link.drain(why);
+        link.wake();
+    }
+}
+
+fn close_link(inner: &mut Inner, process: ProcessId) {
+    if let Some(link) = inner.links.get_mut(&process) {
+        link.close();
+        link.wake();
+    }
+}
+
+fn kill(inner: &mut Inner, process: ProcessId, why: KillReason) {
+    inner.roster.killed(process, why);
+    // What it did to deserve that was said when it did it.
+    if why != KillReason::Misbehaved {
+        let pid = inner.roster.pid_of(process);
+        tracing::warn!(pid, "{}", inner.roster.reason_of(process));
+    }
+    inner.order(Order::Signal { process, signal: Signal::KILL });
+}

@@ -1,0 +1,205 @@
+//! One request, from its head to the head of its answer.
+
+use std::convert::Infallible;
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+
+use http::header::{self, HeaderName, HeaderValue};
+use http::{Method, Request, Response, StatusCode, Version, response};
+use hyper::body::Incoming;
+use maitred_engine::id::PoolId;
+use maitred_engine::time::Time;
+use tokio_util::sync::CancellationToken;
+
+use super::conn::Conn;
+use super::forwarded::{Forwarding, upstream_time};
+use super::head::RequestFacts;
+use super::refuse::OwnAnswer;
+use crate::body::client::ClientBody;
+use crate::body::response::{AppBody, ResponseBody};
+use crate::body::upload::RequestBody;
+use crate::driver::Driver;
+use crate::exchange::{Answer, Exchange};
+
+/// What every request needs: shared by all connections.
+#[derive(Debug)]
+pub struct Front {
+    /// The driver.
+    pub driver: Arc<Driver>,
+    /// The pool that all requests go to.
+    pub pool: PoolId,
+    /// Whose `X-Forwarded-*` counts.
+    pub forwarding: Arc<Forwarding>,
+    /// The header with a request's id, both ways.
+    pub request_id: HeaderName,
+    /// Longest head, in bytes.
+    pub head_max: usize,
+    /// Add `Server-Timing` to responses.
+    pub server_timing: bool,
+    /// The core is leaving: every answer closes its connection.
+    pub leaving: AtomicBool,
+    /// Idle connections are closed.
+    pub close_idle: CancellationToken,
+}
+
+/// Answers one request.
+///
+/// # Errors
+/// Never: what goes wrong is an answer.
+pub async fn serve(
+    front: Arc<Front>,
+    conn: Arc<Conn>,
+    request: Request<Incoming>,
+) -> Result<Response<ResponseBody>, Infallible> {
+    let began = conn.begins();
+    let (parts, incoming) = request.into_parts();
+    let incoming = ClientBody::new(incoming, &conn);
+    let request_id = parts.headers.get(&front.request_id).cloned();
+    let request_id = request_id.unwrap_or_else(new_request_id);
+    let answered = match check(&parts) {
+        Ok(()) => front.answer(&conn, parts, (incoming, began), &request_id).await,
+        Err(own) => Err(front.own(own)),
+    };
+    let mut response = answered.unwrap_or_else(|own| {
+        let mut response = own.response(&conn);
+        response.headers_mut().insert(front.request_id.clone(), request_id);
+        response
+    });
+    if front.leaving.load(Relaxed) {
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
+    Ok(response)
+}
+
+/// What hyper lets through although HTTP does not.
+fn check(parts: &http::request::Parts) -> Result<(), OwnAnswer> {
+    let hosts = parts.headers.get_all(header::HOST).iter().count();
+    // RFC 9112, 3.2: exactly one Host in HTTP/1.1.
+    if hosts > 1 || (hosts == 0 && parts.version == Version::HTTP_11) {
+        return Err(OwnAnswer::bad_request("host", "exactly one Host header is needed"));
+    }
+    if parts.method == Method::CONNECT {
+        return Err(OwnAnswer::not_implemented("CONNECT is for proxies"));
+    }
+    Ok(())
+}
+
+impl Front {
+    async fn answer(
+        self: &Arc<Self>,
+        conn: &Arc<Conn>,
+        parts: http::request::Parts,
+        (incoming, began): (Option<ClientBody>, Time),
+        request_id: &HeaderValue,
+    ) -> Result<Response<ResponseBody>, OwnAnswer> {
+        let head = self.facts(conn, parts, began, request_id.clone());
+        if !head.fits() {
+            return Err(self.own(OwnAnswer::head_too_large()));
+        }
+        let id = self.driver.next_request();
+        let body = match incoming {
+            None => RequestBody::None,
+            // Boxed: only requests with a body pay for its state.
+            Some(incoming) => Box::pin(self.take_body(id, incoming, began)).await?,
+        };
+        let exchange = Exchange::new(&self.driver, (id, self.pool), head, body);
+        let mut waiting = Waiting { exchange: &exchange, answered: false };
+        self.driver.arrive(&exchange);
+        let answer = poll_fn(|cx| exchange.poll_answer(cx)).await;
+        waiting.answered = true;
+        match answer {
+            Answer::App(parts) => Ok(self.respond(conn, &exchange, *parts)),
+            Answer::Refused(why, retry_after) => Err(OwnAnswer::refused(why, retry_after)),
+            Answer::Failed(why) => Err(OwnAnswer::failed(why)),
+            Answer::Upload(error) => Err(OwnAnswer::upload(&error)),
+        }
+    }
+
+    /// Counts an answer that no pool has any part in.
+    fn own(&self, answer: OwnAnswer) -> OwnAnswer {
+        self.driver.counts.answered_by_core.fetch_add(1, Relaxed);
+        answer
+    }
+
+    fn facts(
+        &self,
+        conn: &Conn,
+        parts: http::request::Parts,
+        began: Time,
+        request_id: HeaderValue,
+    ) -> RequestFacts {
+        let client = self.forwarding.client(conn.peer, &parts.headers);
+        let upstream = upstream_time(&parts.headers, self.driver.clock.unix_us(began));
+        let mut headers = parts.headers;
+        headers.entry(&self.request_id).or_insert_with(|| request_id.clone());
+        RequestFacts {
+            method: parts.method,
+            uri: parts.uri,
+            version: parts.version,
+            headers,
+            request_id,
+            client: client.ip,
+            client_port: client.port,
+            local: conn.local.clone(),
+            https: client.https,
+            upstream,
+        }
+    }
+
+    /// Admission first, then the body: a client that is refused anyway sends none of it.
+    async fn take_body(
+        &self,
+        id: maitred_engine::id::RequestId,
+        incoming: ClientBody,
+        began: Time,
+    ) -> Result<RequestBody, OwnAnswer> {
+        if let Some((why, retry_after)) = self.driver.announce(id, self.pool) {
+            return Err(OwnAnswer::refused(why, retry_after).closing());
+        }
+        let taken = self.driver.uploads.take(incoming, &self.driver.budget).await;
+        let body = taken.map_err(|error| self.own(OwnAnswer::upload(&error)))?;
+        self.driver.uploaded(self.pool, self.driver.clock.now().since(began));
+        Ok(body)
+    }
+
+    fn respond(
+        &self,
+        conn: &Arc<Conn>,
+        exchange: &Arc<Exchange>,
+        mut parts: response::Parts,
+    ) -> Response<ResponseBody> {
+        if parts.status == StatusCode::NO_CONTENT {
+            // RFC 9110, 8.6.
+            parts.headers.remove(header::CONTENT_LENGTH);
+        }
+        if self.server_timing
+            && let Some(timing) = exchange.server_timing()
+        {
+            parts.headers.append("server-timing", timing);
+        }
+        conn.sending();
+        let body = AppBody::new(Arc::clone(exchange), Arc::clone(conn));
+        Response::from_parts(parts, ResponseBody::App(body))
+    }
+}
+
+/// A request that waits for its answer; its client is gone when this is dropped before.
+struct Waiting<'a> {
+    exchange: &'a Arc<Exchange>,
+    answered: bool,
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        if !self.answered {
+            self.exchange.client_gone();
+        }
+    }
+}
+
+/// 128 random bits in hexadecimal digits.
+fn new_request_id() -> HeaderValue {
+    let id = format!("{:032x}", fastrand::u128(..));
+    HeaderValue::try_from(id).unwrap_or_else(|_| HeaderValue::from_static("-"))
+}

@@ -1,0 +1,341 @@
+//! `maitred serve`: puts the parts together, waits for a wish to leave, leaves.
+
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::os::unix::fs::FileTypeExt;
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use anyhow::Context;
+use maitred_engine::event::Input;
+use maitred_engine::id::PoolId;
+use tokio::net::UnixListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::access;
+use crate::body::budget::Budget;
+use crate::body::upload::Policy;
+use crate::clock::Clock;
+use crate::config::{Config, Listen};
+use crate::driver::{Driver, Parts};
+use crate::http::accept::{Acceptor, Listener, bind_tcp};
+use crate::http::forwarded::Forwarding;
+use crate::http::serve::Front;
+use crate::http::sweep::Registry;
+use crate::instance::Claimed;
+use crate::link::accept::{Greeting, listen};
+use crate::process::output::{Form, Outlets, Sink};
+use crate::process::spawn::Spawner;
+use crate::status::grpc;
+use crate::supervise::{Recipe, Supervisor};
+
+mod facts;
+mod leave;
+mod signals;
+
+use facts::Desk;
+use leave::Leaving;
+use signals::{Signals, Wish};
+
+/// The one pool of this version.
+const POOL: PoolId = PoolId(1);
+
+/// How often links are pinged. Default 5 s: reconciles what a lost READY would hold for ever.
+const PING_INTERVAL: Duration = Duration::from_secs(5);
+
+/// What cannot be started as asked: one line, exit code 2.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct Unusable(pub String);
+
+/// What `serve` was asked to serve, found out before anything is started.
+#[derive(Debug)]
+pub struct Plan {
+    /// The settings.
+    pub config: Arc<Config>,
+    /// How a process is started.
+    pub recipe: Arc<dyn Recipe>,
+    /// The instance directory, claimed.
+    pub instance: Claimed,
+    /// What the app is called.
+    pub name: String,
+    /// What was chosen and why, for the log.
+    pub hints: Vec<String>,
+    /// What looks wrong, for the log.
+    pub warnings: Vec<String>,
+}
+
+/// Serves until told to leave.
+///
+/// # Errors
+/// [`Unusable`] when an address cannot be listened on; anything else is a failure of the system.
+pub async fn serve(plan: Plan) -> anyhow::Result<ExitCode> {
+    let Plan { config, recipe, instance, name, hints, warnings } = plan;
+    let mut signals = Signals::catch().context("cannot catch signals")?;
+    // Before anything is said: an address in use is one line on standard error and nothing else.
+    let listeners = bind_all(&config)?;
+    let clock = Clock::start();
+    let sinks = Sinks::start(&config)?;
+    crate::log::start(sinks.stderr.clone(), sinks.form, &config.log.level)?;
+    hints.iter().for_each(|hint| tracing::info!("{hint}"));
+    warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
+    raise_descriptors();
+
+    let ending = CancellationToken::new();
+    let (orders, orders_in) = mpsc::unbounded_channel();
+    let driver = Driver::new(Parts {
+        clock,
+        budget: budget(&config),
+        uploads: Policy { buffered: config.http.request_buffering, body_max: config.http.body_max },
+        orders,
+        access_log: sinks.access_log(&config, clock),
+    });
+    let supervisor = Supervisor {
+        driver: Arc::clone(&driver),
+        spawner: Spawner::start()?,
+        recipe: Arc::clone(&recipe),
+        outlets: Outlets {
+            stdout: sinks.stdout.clone(),
+            stderr: sinks.stderr.clone(),
+            mode: config.log.app,
+        },
+        watchers: TaskTracker::new(),
+        children: Arc::default(),
+    };
+    let greeting = Greeting { pool: name.clone(), ready_merge_us: config.ready_merge_us };
+    let watchers = supervisor.watchers.clone();
+    tokio::spawn(reap_orphans(supervisor.spawner.clone()));
+    tokio::spawn(supervisor.run(orders_in));
+    tokio::spawn(listen(Arc::clone(&driver), instance.worker_listener()?, greeting));
+    tokio::spawn(Arc::clone(&driver).run_timers());
+    tokio::spawn(ping(Arc::clone(&driver)));
+    let public = Public::open(&config, &driver, listeners)?;
+    let desk = Desk::new(&driver, &public.registry, recipe).with_names(
+        &config,
+        (&name, instance.name()),
+        &public.addresses,
+    );
+    let status = grpc::spawn_thread(instance.admin_listener()?, Arc::new(desk), ending.clone())?;
+
+    driver.process(Input::PoolAdded { pool: POOL, limits: config.limits.clone() });
+    announce(&config, &public.addresses, &instance);
+    let (code, stop_timeout) = wait(&config, &driver, &mut signals).await;
+    public.leaving(&driver, stop_timeout, config.limits.cut_exit_max).run(&mut signals).await;
+    watchers.close();
+    // What apps wrote last is what people look for first.
+    let _in_time = tokio::time::timeout(FLUSH_MAX, watchers.wait()).await;
+    tracing::info!("stopped");
+    ending.cancel();
+    let _status_ended = status.join();
+    drop(instance);
+    sinks.flush();
+    Ok(code)
+}
+
+/// Waits until somebody wants the core to leave, or there is nothing to stay for. Returns the exit
+/// code and how long leaving may take.
+async fn wait(config: &Config, driver: &Driver, signals: &mut Signals) -> (ExitCode, Duration) {
+    tokio::select! {
+        wish = signals.next() => {
+            let stop_timeout = config.stop_timeout;
+            tracing::info!("stopping: finishing what was admitted, at most {stop_timeout:?}");
+            if wish == Wish::Stop && !config.drain_delay.is_zero() {
+                signals.delay(config.drain_delay).await;
+            }
+            (ExitCode::SUCCESS, stop_timeout)
+        }
+        // Nobody will ever answer those who wait.
+        () = driver.given_up.cancelled() => (ExitCode::FAILURE, Duration::ZERO),
+    }
+}
+
+/// The public side.
+struct Public {
+    front: Arc<Front>,
+    registry: Arc<Registry>,
+    addresses: Vec<String>,
+    listeners: TaskTracker,
+    connections: TaskTracker,
+    stop: CancellationToken,
+}
+
+impl Public {
+    fn open(
+        config: &Config,
+        driver: &Arc<Driver>,
+        bound: Vec<(Listener, String)>,
+    ) -> anyhow::Result<Self> {
+        let front = Arc::new(Front {
+            driver: Arc::clone(driver),
+            pool: POOL,
+            forwarding: Forwarding::new(config.http.trusted_proxies.clone()),
+            request_id: config.http.request_id_header.parse().context("request_id_header")?,
+            head_max: config.http.head_max,
+            server_timing: config.http.server_timing,
+            leaving: AtomicBool::new(false),
+            close_idle: CancellationToken::new(),
+        });
+        let registry =
+            Registry::new(driver.clock, config.http.keep_alive, config.http.head_timeout);
+        tokio::spawn(Arc::clone(&registry).run());
+        let public = Self {
+            front,
+            registry,
+            addresses: bound.iter().map(|(_, address)| address.clone()).collect(),
+            listeners: TaskTracker::new(),
+            connections: TaskTracker::new(),
+            stop: CancellationToken::new(),
+        };
+        for (listener, _) in bound {
+            let acceptor = Acceptor {
+                front: Arc::clone(&public.front),
+                registry: Arc::clone(&public.registry),
+                tasks: public.connections.clone(),
+                stop: public.stop.clone(),
+            };
+            public.listeners.spawn(acceptor.run(listener));
+        }
+        Ok(public)
+    }
+
+    fn leaving(
+        self,
+        driver: &Arc<Driver>,
+        stop_timeout: Duration,
+        cut_exit_max: Duration,
+    ) -> Leaving {
+        Leaving {
+            driver: Arc::clone(driver),
+            front: self.front,
+            stop_accepting: self.stop,
+            listeners: self.listeners,
+            connections: self.connections,
+            stop_timeout,
+            cut_exit_max,
+        }
+    }
+}
+
+/// The core's own output.
+struct Sinks {
+    stdout: Sink,
+    stderr: Sink,
+    form: Form,
+}
+
+/// How long the last lines may take to be written. Default 1 s: a stuck reader must not keep the
+/// core from ending.
+const FLUSH_MAX: Duration = Duration::from_secs(1);
+
+impl Sinks {
+    fn start(config: &Config) -> anyhow::Result<Self> {
+        let form = config.log.form;
+        Ok(Self { stdout: Sink::stdout(form)?, stderr: Sink::stderr(form)?, form })
+    }
+
+    fn access_log(&self, config: &Config, clock: Clock) -> Option<access::Log> {
+        let json = self.form == Form::Json;
+        config.log.access.then(|| access::Log::new(self.stdout.clone(), json, clock))
+    }
+
+    fn flush(&self) {
+        self.stdout.flush(FLUSH_MAX);
+        self.stderr.flush(FLUSH_MAX);
+    }
+}
+
+fn raise_descriptors() {
+    use crate::os::descriptors::{DESCRIPTORS_FEW, raise_limit};
+    match raise_limit() {
+        Ok(Some(limit)) if limit < DESCRIPTORS_FEW => {
+            tracing::warn!(limit, "few file descriptors: raise the hard limit (ulimit -Hn)");
+        }
+        Ok(_) => {}
+        Err(error) => tracing::warn!(%error, "cannot raise the limit of file descriptors"),
+    }
+}
+
+fn bind_all(config: &Config) -> Result<Vec<(Listener, String)>, Unusable> {
+    let mut bound = Vec::new();
+    for listen in &config.listen {
+        match listen {
+            Listen::Tcp { host, port } => bound.push(bind(host, *port)?),
+            Listen::Unix(path) => bound.push(bind_unix(path)?),
+        }
+    }
+    Ok(bound)
+}
+
+fn bind(host: &str, port: u16) -> Result<(Listener, String), Unusable> {
+    let wrong = |error: &dyn std::fmt::Display| {
+        Unusable(format!("cannot listen on {host}:{port}: {error}"))
+    };
+    let mut addresses = (host, port).to_socket_addrs().map_err(|error| wrong(&error))?;
+    let address: SocketAddr = addresses.next().ok_or_else(|| wrong(&"no such host"))?;
+    let listener = bind_tcp(address).map_err(|error| match error.kind() {
+        std::io::ErrorKind::AddrInUse => {
+            wrong(&"the address is in use; another server runs there, or choose a port with -p")
+        }
+        _ => wrong(&error),
+    })?;
+    let address = listener.local_addr().unwrap_or(address);
+    Ok((Listener::Tcp(listener), format!("http://{address}")))
+}
+
+fn bind_unix(path: &Path) -> Result<(Listener, String), Unusable> {
+    let wrong = |error: &dyn std::fmt::Display| {
+        Unusable(format!("cannot listen on unix:{}: {error}", path.display()))
+    };
+    let is_socket =
+        std::fs::symlink_metadata(path).is_ok_and(|metadata| metadata.file_type().is_socket());
+    if is_socket {
+        if std::os::unix::net::UnixStream::connect(path).is_ok() {
+            return Err(wrong(&"another server runs there"));
+        }
+        std::fs::remove_file(path).map_err(|error| wrong(&error))?;
+    }
+    let listener = UnixListener::bind(path).map_err(|error| wrong(&error))?;
+    let text = path.display().to_string();
+    Ok((Listener::Unix(listener, text.as_str().into()), format!("unix:{text}")))
+}
+
+fn budget(config: &Config) -> Arc<Budget> {
+    let buffer = &config.buffer;
+    Budget::new(buffer.memory_max, buffer.disk_max, buffer.dir.clone())
+}
+
+fn announce(config: &Config, addresses: &[String], instance: &Claimed) {
+    for address in addresses {
+        tracing::info!("listening on {address}");
+    }
+    tracing::info!(
+        "{} processes of {} slots; look inside with: maitred status --instance {}",
+        config.processes,
+        config.slots,
+        instance.name(),
+    );
+}
+
+/// As process 1 of a container: waits for processes whose parents died before them.
+async fn reap_orphans(spawner: Spawner) {
+    if !crate::os::orphans::are_ours() {
+        return;
+    }
+    let Ok(mut died) = signal(SignalKind::child()) else { return };
+    while died.recv().await.is_some() {
+        spawner.reap_orphans();
+    }
+}
+
+async fn ping(driver: Arc<Driver>) {
+    let mut interval = tokio::time::interval(PING_INTERVAL);
+    loop {
+        interval.tick().await;
+        driver.ping_all();
+    }
+}
