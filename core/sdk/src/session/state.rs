@@ -1,0 +1,239 @@
+//! What a session knows: the link, the requests that wait for a slot, the open streams.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use bytes::{Bytes, BytesMut};
+use maitred_proto::link::{ProcessEvent, ProcessLink};
+use maitred_proto::message::{self, Abort, Ready, reason};
+use rustc_hash::FxHashMap;
+
+use super::socket::Reader;
+use super::{Body, Ending, Request};
+
+/// Requests shorter than this are run one after the other by the thread that reads, although
+/// others are idle. 100 microseconds: waking a thread and handing it a host language's lock
+/// costs 10 to 30, which a shorter request does not earn back.
+const SHORT: Duration = Duration::from_micros(100);
+
+/// How much of the estimate each request replaces: an eighth, so that a dozen requests settle
+/// it and a single odd one does not upset it.
+const SMOOTHING: u32 = 8;
+
+/// Behind the session's mutex.
+#[derive(Debug)]
+pub(crate) struct State {
+    pub(crate) link: ProcessLink,
+    /// `None`: somebody is reading.
+    pub(crate) reader: Option<Reader>,
+    pub(crate) streams: FxHashMap<u64, Stream>,
+    /// Requests that no slot took yet, oldest first.
+    pub(crate) offered: VecDeque<(u64, message::Request)>,
+    pub(crate) slots: Vec<Slot>,
+    /// Slots whose threads sleep, the one that fell asleep last at the end.
+    pub(crate) idle: Vec<usize>,
+    /// Threads that sleep for the progress of a stream.
+    pub(crate) blocked: usize,
+    /// Changes with every read: tells the minder whether anybody reads.
+    pub(crate) reads: u64,
+    /// The highest stream that was given to a slot.
+    pub(crate) last_given: u64,
+    /// The minder looks around every tick, so that something may be left for it to do.
+    pub(crate) ticking: bool,
+    pub(crate) draining: bool,
+    pub(crate) ending: Option<Ending>,
+    /// The host let go of the session.
+    pub(crate) abandoned: bool,
+    /// How long requests of this process hold their slot, smoothed.
+    occupancy: Duration,
+    /// When a slot's thread last came by.
+    seen: Instant,
+}
+
+/// One unit of concurrency.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Slot {
+    /// What it runs.
+    current: Option<(u64, Instant)>,
+}
+
+/// One request that is not over.
+#[derive(Debug, Default)]
+pub(crate) struct Stream {
+    /// What arrived of its body and was not read.
+    pub(crate) incoming: VecDeque<Bytes>,
+    /// Its body is complete.
+    pub(crate) received: bool,
+    pub(crate) response: Phase,
+    pub(crate) cancelled: bool,
+    pub(crate) held: Option<Held>,
+}
+
+/// How much of the response was said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Phase {
+    #[default]
+    Head,
+    Body,
+    Ended,
+}
+
+/// Bytes of this stream wait for what follows them.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Held {
+    pub(crate) since: Instant,
+    /// So does its end, which was not told to the link yet.
+    pub(crate) end: bool,
+}
+
+impl State {
+    pub(crate) fn new(link: ProcessLink, reader: Reader, slots: usize) -> Self {
+        Self {
+            link,
+            reader: Some(reader),
+            streams: FxHashMap::default(),
+            offered: VecDeque::new(),
+            slots: vec![Slot::default(); slots],
+            idle: Vec::with_capacity(slots),
+            blocked: 0,
+            reads: 0,
+            last_given: 0,
+            ticking: false,
+            draining: false,
+            ending: None,
+            abandoned: false,
+            occupancy: Duration::ZERO,
+            seen: Instant::now(),
+        }
+    }
+
+    /// Whether requests are too short for a second thread to be worth waking.
+    pub(crate) fn is_short(&self) -> bool {
+        self.occupancy < SHORT
+    }
+
+    /// Something waits to be written, on purpose or because the socket was full.
+    pub(crate) fn has_unsent(&self) -> bool {
+        self.link.wants_transmit() || self.streams.values().any(|open| open.held.is_some())
+    }
+
+    pub(crate) fn saw_host(&mut self, now: Instant) {
+        self.seen = now;
+    }
+
+    /// A slot's thread asks for work: what it ran is over.
+    pub(crate) fn came_back(&mut self, slot: usize, now: Instant) {
+        self.seen = now;
+        let Some((stream, given)) = self.slots[slot].current.take() else { return };
+        let took = now.saturating_duration_since(given);
+        self.occupancy = (self.occupancy * (SMOOTHING - 1) + took) / SMOOTHING;
+        // A host that finished properly left nothing behind.
+        if let Some(left) = self.streams.remove(&stream) {
+            if left.response != Phase::Ended {
+                let detail = "the host left without a response".to_owned();
+                self.link.abort(stream, Abort { reason: reason::APP_ERROR, detail }, false);
+            } else if left.held.is_some_and(|held| held.end) {
+                self.link.end(stream, false);
+            }
+            self.link.ready(stream, Ready::default());
+        }
+    }
+
+    /// Gives the oldest request to a slot.
+    pub(crate) fn claim(&mut self, slot: usize, now: Instant) -> Option<Request> {
+        let (stream, head) = self.offered.pop_front()?;
+        self.slots[slot].current = Some((stream, now));
+        self.last_given = stream;
+        self.seen = now;
+        let open = self.streams.get_mut(&stream);
+        let body = open.map_or(Body::Empty, Stream::take_body);
+        Some(Request { stream, head, body })
+    }
+
+    /// Makes of the bytes in the reader what they mean. The flag: threads that sleep for the
+    /// progress of a stream should look.
+    pub(crate) fn receive(&mut self) -> Result<bool, maitred_proto::error::Error> {
+        let Some(reader) = &mut self.reader else { return Ok(false) };
+        self.link.set_host_age_ms(self.seen.elapsed().as_millis() as u64);
+        let result = self.link.receive(&mut reader.buf);
+        let mut progress = false;
+        while let Some(event) = self.link.poll_event() {
+            progress |= self.on_event(event);
+        }
+        result.map(|()| progress)
+    }
+
+    fn on_event(&mut self, event: ProcessEvent) -> bool {
+        match event {
+            ProcessEvent::Request { stream, head, end } => {
+                self.streams.insert(stream, Stream { received: end, ..Stream::default() });
+                self.offered.push_back((stream, head));
+                return false;
+            }
+            ProcessEvent::Body { stream, data, end } => {
+                if let Some(open) = self.streams.get_mut(&stream) {
+                    open.incoming.push_back(data);
+                    open.received |= end;
+                }
+            }
+            ProcessEvent::Trailers { stream, end, .. } => {
+                // WSGI and Rack have no place for trailers of a request.
+                if let Some(open) = self.streams.get_mut(&stream) {
+                    open.received |= end;
+                }
+            }
+            ProcessEvent::End { stream } => {
+                if let Some(open) = self.streams.get_mut(&stream) {
+                    open.received = true;
+                }
+            }
+            ProcessEvent::Cancel { stream, .. } => self.cancel(stream),
+            ProcessEvent::Writable { .. } => {}
+            ProcessEvent::Drain { .. } => self.drain(),
+            // Only while the link is opened.
+            ProcessEvent::Welcome(_) | ProcessEvent::Reject(_) => {}
+        }
+        true
+    }
+
+    fn cancel(&mut self, stream: u64) {
+        if let Some(place) = self.offered.iter().position(|(id, _)| *id == stream) {
+            // The app never hears of it.
+            self.offered.remove(place);
+            self.streams.remove(&stream);
+            let abort = Abort { reason: reason::CANCELLED, detail: String::new() };
+            self.link.abort(stream, abort, true);
+        } else if let Some(open) = self.streams.get_mut(&stream) {
+            open.cancelled = true;
+            open.incoming.clear();
+        }
+    }
+
+    /// Requests that no slot took are given back by this goodbye: they are the highest ones,
+    /// since they are given out in order.
+    fn drain(&mut self) {
+        self.draining = true;
+        self.link.goodbye(self.last_given);
+        self.offered.clear();
+        self.streams.retain(|&stream, _| stream <= self.last_given);
+    }
+}
+
+impl Stream {
+    fn take_body(&mut self) -> Body {
+        if !self.received {
+            return Body::Streamed;
+        }
+        match self.incoming.len() {
+            0 => Body::Empty,
+            1 => self.incoming.pop_front().map_or(Body::Empty, Body::Whole),
+            _ => {
+                let mut whole = BytesMut::new();
+                for piece in self.incoming.drain(..) {
+                    whole.extend_from_slice(&piece);
+                }
+                Body::Whole(whole.freeze())
+            }
+        }
+    }
+}

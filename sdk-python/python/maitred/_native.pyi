@@ -1,0 +1,71 @@
+"""The native half of maitred: private, and without behaviour that Python could give it."""
+
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
+
+__version__: str
+
+class Session:
+    """The link of this process to the core."""
+
+    @staticmethod
+    def connect(path: str, token: str, slots: int, runtime: tuple[str, str]) -> Session:
+        """Connects to the core and waits for its welcome.
+
+        Raises:
+            ConnectionError: If the core cannot be reached or rejects this process.
+            ValueError: If the token or the number of slots make no sense.
+        """
+    def request_drain(self) -> None:
+        """Wishes to be drained; goes on serving until the core agrees."""
+    def ending(self) -> str | None:
+        """How it ended: None while it has not, "drained", "core gone", or what was wrong."""
+    @property
+    def pool(self) -> str:
+        """The name of the pool that this process belongs to."""
+
+class Slot:
+    """One unit of concurrency."""
+
+    def __init__(self, session: Session, number: int) -> None: ...
+    @property
+    def request(self) -> Request | None:
+        """The request that runs, or whose deferred work does."""
+    def defer(
+        self,
+        call: Callable[..., object],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any] | None,
+        /,
+    ) -> bool:
+        """Keeps a call for after the response. False: no request runs here."""
+    def serve(
+        self, app: Callable[..., Any], environ: dict[str, Any], hooks: ModuleType, /
+    ) -> None:
+        """Serves requests until the session is over.
+
+        Raises:
+            RuntimeError: If this process is a fork of the one that is linked.
+        """
+
+class Request:
+    """What the core knows about a request."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def wait(self) -> float: ...
+    @property
+    def upstream(self) -> float: ...
+    def cancelled(self) -> bool: ...
+
+class Input:
+    """A request's body while it is still arriving."""
+
+    def read(self, max: int, /) -> bytes:
+        """At most `max` bytes, as soon as there are some; empty at the end.
+
+        Raises:
+            ClientGone: If the rest will never come.
+        """

@@ -1,0 +1,119 @@
+"""Serving an app: slots as threads, and signals while the process is linked.
+
+Each slot is a Python thread, also where there is only one. The main thread does nothing but
+wait, so that a signal is answered at once, whatever the app does: a handler of Python runs on
+the main thread only, between two of its instructions.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from types import FrameType
+from typing import Any
+
+from maitred import _hooks, _native, _state
+from maitred._wsgi import base_environ
+
+__all__ = ["Signals", "serve"]
+
+FORKED_STATUS = 70
+"""Exit status of a fork of the app that came back to a slot's loop instead of leaving."""
+
+
+class Signals:
+    """Turns SIGTERM into a wish to be drained, and makes SIGINT harmless.
+
+    The core decides when a process leaves. A signal that reaches the whole group, from a
+    terminal or a supervisor, must not end requests that the core still wants to see answered.
+    """
+
+    def __init__(self) -> None:
+        self._session: _native.Session | None = None
+        self._wanted = False
+
+    def install(self) -> None:
+        """Sets the handlers, also over ones that the app set when it was loaded."""
+        signal.signal(signal.SIGTERM, self._on_term)
+        # A function, not SIG_IGN: what is ignored stays ignored in programs that the app starts.
+        signal.signal(signal.SIGINT, _on_int)
+
+    def linked(self, session: _native.Session) -> None:
+        """Passes on a wish that came while the link was made."""
+        self._session = session
+        if self._wanted:
+            session.request_drain()
+
+    def restore(self) -> None:
+        """Lets SIGTERM end the process again: it is on its way out."""
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+    def _on_term(self, _number: int, _frame: FrameType | None) -> None:
+        self._wanted = True
+        if self._session is not None and _state.is_active():
+            self._session.request_drain()
+
+
+def _on_int(_number: int, _frame: FrameType | None) -> None:
+    pass
+
+
+def serve(app: Callable[..., Any], link: str, token: str, slots: int) -> str:
+    """Serves an app until the core lets this process go.
+
+    Args:
+        app: The WSGI app.
+        link: Path of the core's socket.
+        token: The one-time token, 32 hexadecimal digits.
+        slots: Requests to run at once, at least 1.
+
+    Returns:
+        How it ended: ``"drained"``, ``"core gone"``, or what the core said wrong.
+
+    Raises:
+        ConnectionError: If the core cannot be reached or rejects this process.
+        ValueError: If the token or the number of slots make no sense.
+    """
+    signals = Signals()
+    signals.install()
+    runtime = (platform.python_implementation(), platform.python_version())
+    session = _native.Session.connect(link, token, slots, runtime)
+    _state.set_active()
+    signals.linked(session)
+    _run_slots(session, app, slots)
+    signals.restore()
+    return session.ending() or "core gone"
+
+
+def _run_slots(session: _native.Session, app: Callable[..., Any], slots: int) -> None:
+    environ = base_environ(slots)
+    left = threading.Semaphore(0)
+    for number in range(slots):
+        args = (_native.Slot(session, number), app, environ, left)
+        name = f"maitred-slot-{number}"
+        threading.Thread(target=_run_slot, args=args, name=name, daemon=True).start()
+    for _ in range(slots):
+        left.acquire()
+
+
+def _run_slot(
+    slot: _native.Slot,
+    app: Callable[..., Any],
+    environ: dict[str, Any],
+    left: threading.Semaphore,
+) -> None:
+    pid = os.getpid()
+    _state.current_slot.set(slot)
+    try:
+        slot.serve(app, environ, _hooks)
+    except BaseException as error:
+        _hooks.tell(error, "")
+    finally:
+        if os.getpid() != pid:
+            sys.stderr.flush()
+            os._exit(FORKED_STATUS)
+        left.release()

@@ -1,0 +1,165 @@
+"""Work for after the response: under maitred, and where there is none."""
+
+import threading
+
+import maitred
+import maitred.testing
+import pytest
+from maitred import _deferred, _hooks
+
+
+def test_deferred_work_runs_after_the_response_and_before_ready(start):
+    core = start("""
+        import maitred, os, time
+        def later(name, *, suffix):
+            while not os.path.exists("go"):
+                time.sleep(0.001)
+            open(name + suffix, "w").close()
+        def app(environ, start_response):
+            maitred.after_response(later, "do", suffix="ne")
+            start_response("200 OK", [])
+            return [b"now"]
+    """)
+    folder = core.stderr_path.parent
+    stream = core.request("/")
+    answer = core.ended(stream)
+    assert (answer.body, answer.readies) == (b"now", 0)
+    assert answer.header("content-length") == "3"
+    (folder / "go").touch()
+    assert core.answer(stream).readies == 1
+    assert (folder / "done").exists()
+
+
+def test_deferred_work_may_defer_and_keeps_its_order(start):
+    core = start("""
+        import maitred
+        seen = []
+        def first():
+            seen.append("first")
+            maitred.after_response(seen.append, "third")
+        def app(environ, start_response):
+            start_response("200 OK", [])
+            if environ["PATH_INFO"] == "/":
+                maitred.after_response(first)
+                maitred.after_response(seen.append, "second")
+            return ["+".join(seen).encode()]
+    """)
+    core.get("/")
+    assert core.get("/seen").body == b"first+second+third"
+
+
+def test_deferred_work_that_fails_is_counted_and_told_and_stops_nothing(start):
+    core = start("""
+        import maitred
+        told = []
+        @maitred.on_error
+        def hook(error, request_id):
+            told.append(f"{type(error).__name__} in {request_id}")
+        def app(environ, start_response):
+            start_response("200 OK", [])
+            if environ["PATH_INFO"] == "/":
+                maitred.after_response(lambda: 1 / 0)
+                maitred.after_response(told.append, "went on")
+                maitred.after_response(lambda: {}["x"])
+            return [", ".join(told).encode()]
+    """)
+    answer = core.get("/", request_id="id-5")
+    assert (answer.status, answer.failed, answer.aborted) == (200, 2, False)
+    told = core.get("/told").body.decode()
+    assert told == "ZeroDivisionError in id-5, went on, KeyError in id-5"
+    assert "request id-5 GET / failed in deferred work" in core.stderr()
+
+
+def test_work_that_close_defers_runs_after_the_response_too(start):
+    core = start("""
+        import maitred
+        class Body(list):
+            def close(self): maitred.after_response(open("done", "w").close)
+        def app(environ, start_response):
+            start_response("200 OK", [])
+            return Body([b"x"])
+    """)
+    answer = core.get("/")
+    assert answer.readies == 1
+    assert (core.stderr_path.parent / "done").exists()
+
+
+def test_an_app_that_fails_keeps_what_it_deferred_before(start):
+    core = start("""
+        import maitred
+        def app(environ, start_response):
+            maitred.after_response(open("done", "w").close)
+            raise ValueError
+    """)
+    assert core.get("/").status == 500
+    assert (core.stderr_path.parent / "done").exists()
+
+
+def test_an_app_knows_that_it_is_served_and_for_which_request(start):
+    core = start("""
+        import maitred
+        at_import = maitred.active, maitred.current_request()
+        def app(environ, start_response):
+            request = maitred.current_request()
+            assert request is environ["maitred.request"]
+            start_response("200 OK", [])
+            text = f"{at_import} {maitred.active} {request.id} {request.wait} {request.upstream}"
+            return [text.encode()]
+    """)
+    answer = core.get("/", request_id="id-3", wait_us=250000, upstream_us=1000)
+    assert answer.body == b"(False, None) True id-3 0.25 0.001"
+
+
+@pytest.fixture
+def outside(monkeypatch):
+    """Puts the rule for calls outside of maitred back after a test."""
+    monkeypatch.setattr(_deferred, "_outside", None)
+    monkeypatch.setattr(_hooks, "error_hooks", [])
+    _deferred.collected.clear()
+    return monkeypatch
+
+
+def test_outside_a_call_is_made_at_once(outside):
+    seen = []
+    maitred.after_response(seen.append, 1)
+    assert seen == [1]
+    assert maitred.active is False
+    assert maitred.current_request() is None
+
+
+def test_outside_a_call_may_run_on_a_thread(outside):
+    maitred.configure(outside="thread")
+    ran = threading.Event()
+    maitred.after_response(ran.set)
+    assert ran.wait(10)
+
+
+def test_outside_calls_may_be_collected_for_a_test(outside):
+    outside.setenv("MAITRED_OUTSIDE", "collect")
+    seen = []
+    maitred.after_response(lambda: maitred.after_response(seen.append, 2))
+    maitred.after_response(seen.append, 1)
+    assert seen == []
+    assert maitred.testing.drain() == 3
+    assert seen == [1, 2]
+    assert maitred.testing.drain() == 0
+
+
+def test_a_collected_call_that_fails_fails_the_test(outside):
+    maitred.configure(outside="collect")
+    maitred.after_response(lambda: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        maitred.testing.drain()
+
+
+def test_outside_a_call_that_fails_does_not_fail_its_caller(outside, capsys):
+    told = []
+    maitred.on_error(lambda error, request_id: told.append((type(error), request_id)))
+    maitred.after_response(lambda: 1 / 0)
+    assert told == [(ZeroDivisionError, "")]
+    assert "ZeroDivisionError" in capsys.readouterr().err
+
+
+def test_an_unknown_rule_is_refused(outside):
+    with pytest.raises(ValueError, match="inline, thread, collect"):
+        maitred.configure(outside="later")
