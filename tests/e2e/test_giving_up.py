@@ -3,7 +3,6 @@
 from concurrent.futures import ThreadPoolExecutor
 
 
-
 def test_clients_that_wait_for_an_app_that_never_boots_get_503(prepare):
     core = prepare("broken:app").start("--processes=1")
     core.says("listening")

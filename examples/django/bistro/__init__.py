@@ -1,0 +1,1 @@
+"""A small restaurant: the example project for Django."""

@@ -1,0 +1,17 @@
+#!/usr/bin/env python3
+"""Django's command line for the example project."""
+
+import os
+import sys
+
+
+def main() -> None:
+    """Runs what the command line names."""
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "bistro.settings")
+    from django.core.management import execute_from_command_line
+
+    execute_from_command_line(sys.argv)
+
+
+if __name__ == "__main__":
+    main()

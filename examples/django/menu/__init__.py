@@ -1,0 +1,1 @@
+"""The card of the restaurant: one model, two pages, the admin."""
