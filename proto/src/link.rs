@@ -14,6 +14,7 @@
 //! turns; everything else goes straight in.
 
 mod core_side;
+mod either;
 mod event;
 mod incoming;
 mod out;
@@ -22,9 +23,11 @@ mod process_side;
 mod shared;
 mod stream;
 
-pub use self::core_side::CoreLink;
+pub use self::core_side::{Core, CoreLink};
+pub use self::either::{Link, Role};
 pub use self::event::{CoreEvent, Counters, ProcessEvent};
-pub use self::process_side::ProcessLink;
+pub use self::incoming::Frame;
+pub use self::process_side::{Process, ProcessLink};
 
 #[cfg(test)]
 mod tests;

@@ -2,13 +2,12 @@
 
 mod receive;
 
-use std::collections::VecDeque;
-
 use bytes::{Bytes, BytesMut};
 
-use super::event::{CoreEvent, Counters};
-use super::incoming::{Frame, next_frame};
-use super::shared::Shared;
+use super::either::{Link, Role};
+use super::event::CoreEvent;
+use super::incoming::Frame;
+use super::outgoing::encode_trailers;
 use super::stream::{Phase, Stream};
 use crate::error::{Error, HeadTooLarge};
 use crate::frame::{Flags, Kind, Side};
@@ -30,123 +29,55 @@ enum State {
     Leaving,
 }
 
-/// The core's end of a link to one process.
+/// What only the core's end knows.
 #[derive(Debug)]
-pub struct CoreLink {
-    shared: Shared,
+pub struct Core {
     state: State,
-    events: VecDeque<CoreEvent>,
     /// What the PING said that was not answered yet.
     ping: Option<u64>,
 }
 
-impl Default for CoreLink {
+impl Default for Core {
     fn default() -> Self {
-        Self::new()
+        Self { state: State::New, ping: None }
     }
 }
 
-impl CoreLink {
-    /// A link that was just accepted.
-    #[must_use]
-    pub fn new() -> Self {
-        Self {
-            shared: Shared::new(Side::Core),
-            state: State::New,
-            events: VecDeque::new(),
-            ping: None,
-        }
-    }
+impl Role for Core {
+    type Event = CoreEvent;
+    const SIDE: Side = Side::Core;
+    const PEER: Side = Side::Process;
 
-    /// Takes all whole frames out of `buf` and leaves the begin of the next one. Events may have
-    /// been queued before an error.
-    ///
-    /// # Errors
-    ///
-    /// The process broke the protocol: the link is over, and says so again when asked again.
-    pub fn receive(&mut self, buf: &mut BytesMut) -> Result<(), Error> {
-        if let Some(error) = &self.shared.broken {
-            return Err(error.clone());
-        }
-        let result = self.receive_frames(buf);
-        if let Err(error) = &result {
-            self.shared.broken = Some(error.clone());
-        }
-        result
-    }
-
-    fn receive_frames(&mut self, buf: &mut BytesMut) -> Result<(), Error> {
-        if let (State::New, Some(&kind)) = (self.state, buf.get(4))
-            && kind != Kind::Hello as u8
-        {
+    fn check_first(link: &CoreLink, kind: u8) -> Result<(), Error> {
+        if link.role.state == State::New && kind != Kind::Hello as u8 {
             return Err(Error::HelloExpected { kind });
-        }
-        while let Some(frame) = next_frame(buf, Side::Process, &mut self.shared.counters)? {
-            self.on_frame(&frame)?;
         }
         Ok(())
     }
 
-    /// The next thing that the process said.
-    pub fn poll_event(&mut self) -> Option<CoreEvent> {
-        self.events.pop_front()
+    fn on_frame(link: &mut CoreLink, frame: &Frame) -> Result<(), Error> {
+        link.on_frame(frame)
     }
+}
 
-    /// The bytes to write next; empty: nothing to write.
-    #[must_use]
-    pub fn transmit(&self) -> &[u8] {
-        self.shared.out.unsent()
-    }
+/// The core's end of a link to one process.
+pub type CoreLink = Link<Core>;
 
-    /// The kernel accepted `n` bytes of [`Self::transmit`].
-    pub fn transmitted(&mut self, n: usize) {
-        self.shared.out.transmitted(n);
-        self.shared.refill();
-    }
-
-    /// Whether there is anything to write.
-    #[must_use]
-    pub fn wants_transmit(&self) -> bool {
-        self.shared.out.len() > 0
-    }
-
-    /// Bytes of the request's body that may be handed in now.
-    #[must_use]
-    pub fn capacity(&self, stream: u64) -> usize {
-        self.shared.capacity(stream)
-    }
-
-    /// The client took `n` bytes of the response's body.
-    pub fn consumed(&mut self, stream: u64, n: usize) {
-        self.shared.consumed(stream, n);
-    }
-
-    /// What was seen and dropped.
-    #[must_use]
-    pub const fn counters(&self) -> &Counters {
-        &self.shared.counters
-    }
-
-    /// Streams that are not over.
-    #[must_use]
-    pub fn open_streams(&self) -> usize {
-        self.shared.streams.len()
-    }
-
+impl CoreLink {
     /// Accepts the process.
     ///
     /// # Panics
     ///
     /// Unless HELLO was the last thing that happened.
     pub fn welcome(&mut self, welcome: &Welcome) {
-        assert!(self.state == State::Greeted, "welcome in state {:?}", self.state);
-        self.state = State::Open;
+        assert!(self.role.state == State::Greeted, "welcome in state {:?}", self.role.state);
+        self.role.state = State::Open;
         self.shared.out.message(Kind::Welcome, Flags::NONE, 0, welcome);
     }
 
     /// Refuses the process: write what is left, then close.
     pub fn reject(&mut self, reject: &Reject) {
-        self.state = State::Rejected;
+        self.role.state = State::Rejected;
         self.shared.out.message(Kind::Reject, Flags::NONE, 0, reject);
     }
 
@@ -164,7 +95,7 @@ impl CoreLink {
         end: bool,
         write: impl FnOnce(&mut BytesMut),
     ) -> Result<u64, HeadTooLarge> {
-        assert!(self.state == State::Open, "a request in state {:?}", self.state);
+        assert!(self.role.state == State::Open, "a request in state {:?}", self.role.state);
         let stream = self.shared.highest + 2;
         let begins_at = self.shared.out.position();
         self.shared.out.head(Kind::Request, Flags::of(end, false), stream, write)?;
@@ -188,7 +119,7 @@ impl CoreLink {
     ///
     /// [`HeadTooLarge`]: nothing was said.
     pub fn trailers(&mut self, stream: u64, trailers: &Trailers) -> Result<(), HeadTooLarge> {
-        let trailers = super::outgoing::encode_trailers(trailers)?;
+        let trailers = encode_trailers(trailers)?;
         self.shared.trailers(stream, trailers, true, false);
         Ok(())
     }
@@ -214,19 +145,19 @@ impl CoreLink {
     /// Asks what the process still holds. False: the last question was not answered yet, and
     /// none is asked.
     pub fn ping(&mut self) -> bool {
-        if self.ping.is_some() {
+        if self.role.ping.is_some() {
             return false;
         }
         let highest = self.shared.highest;
-        self.ping = Some(highest);
+        self.role.ping = Some(highest);
         self.shared.out.message(Kind::Ping, Flags::NONE, 0, &Ping { highest });
         true
     }
 
     /// Says that no request follows. Once; later calls are ignored.
     pub fn drain(&mut self, reason: u32) {
-        if self.state == State::Open {
-            self.state = State::Draining;
+        if self.role.state == State::Open {
+            self.role.state = State::Draining;
             self.shared.out.message(Kind::Drain, Flags::NONE, 0, &Drain { reason });
         }
     }
@@ -247,10 +178,12 @@ impl CoreLink {
 
     fn on_frame(&mut self, frame: &Frame) -> Result<(), Error> {
         match frame.kind {
-            Kind::Hello if self.state != State::New => Err(frame.bad_order("after another one")),
+            Kind::Hello if self.role.state != State::New => {
+                Err(frame.bad_order("after another one"))
+            }
             Kind::Hello => {
                 self.events.push_back(CoreEvent::Hello(Box::new(frame.message()?)));
-                self.state = State::Greeted;
+                self.role.state = State::Greeted;
                 Ok(())
             }
             Kind::Drain => {

@@ -9,7 +9,7 @@ use crate::frame::{Flags, HEAD_MAX, HEADER_LEN, Header, Kind, Side};
 
 /// A whole frame of a kind that we know, from a side that may send it.
 #[derive(Debug)]
-pub(crate) struct Frame {
+pub struct Frame {
     pub(crate) kind: Kind,
     pub(crate) flags: Flags,
     pub(crate) stream: u64,

@@ -2,14 +2,12 @@
 
 mod receive;
 
-use std::collections::VecDeque;
+use bytes::Bytes;
 
-use bytes::{Bytes, BytesMut};
-
-use super::event::{Counters, ProcessEvent};
-use super::incoming::next_frame;
+use super::either::{Link, Role};
+use super::event::ProcessEvent;
+use super::incoming::Frame;
 use super::outgoing::encode_trailers;
-use super::shared::Shared;
 use super::stream::Phase;
 use crate::error::{Error, HeadTooLarge};
 use crate::frame::{Flags, Kind, Side};
@@ -33,12 +31,10 @@ enum State {
     Leaving,
 }
 
-/// The app process's end of a link to the core.
+/// What only the process's end knows.
 #[derive(Debug)]
-pub struct ProcessLink {
-    shared: Shared,
+pub struct Process {
     state: State,
-    events: VecDeque<ProcessEvent>,
     /// As offered by HELLO.
     slots: u32,
     host_age_ms: u64,
@@ -47,97 +43,26 @@ pub struct ProcessLink {
     wished: bool,
 }
 
-impl Default for ProcessLink {
+impl Default for Process {
     fn default() -> Self {
-        Self::new()
+        Self { state: State::New, slots: 0, host_age_ms: 0, pong_ends_at: 0, wished: false }
     }
 }
 
+impl Role for Process {
+    type Event = ProcessEvent;
+    const SIDE: Side = Side::Process;
+    const PEER: Side = Side::Core;
+
+    fn on_frame(link: &mut ProcessLink, frame: &Frame) -> Result<(), Error> {
+        link.on_frame(frame)
+    }
+}
+
+/// The app process's end of a link to the core. PING is answered while frames are received.
+pub type ProcessLink = Link<Process>;
+
 impl ProcessLink {
-    /// A link that was just connected.
-    #[must_use]
-    pub fn new() -> Self {
-        Self {
-            shared: Shared::new(Side::Process),
-            state: State::New,
-            events: VecDeque::new(),
-            slots: 0,
-            host_age_ms: 0,
-            pong_ends_at: 0,
-            wished: false,
-        }
-    }
-
-    /// Takes all whole frames out of `buf` and leaves the begin of the next one. Events may have
-    /// been queued before an error. PING is answered here.
-    ///
-    /// # Errors
-    ///
-    /// The core broke the protocol: the link is over, and says so again when asked again.
-    pub fn receive(&mut self, buf: &mut BytesMut) -> Result<(), Error> {
-        if let Some(error) = &self.shared.broken {
-            return Err(error.clone());
-        }
-        let result = self.receive_frames(buf);
-        if let Err(error) = &result {
-            self.shared.broken = Some(error.clone());
-        }
-        result
-    }
-
-    fn receive_frames(&mut self, buf: &mut BytesMut) -> Result<(), Error> {
-        while let Some(frame) = next_frame(buf, Side::Core, &mut self.shared.counters)? {
-            self.on_frame(&frame)?;
-        }
-        Ok(())
-    }
-
-    /// The next thing that the core said.
-    pub fn poll_event(&mut self) -> Option<ProcessEvent> {
-        self.events.pop_front()
-    }
-
-    /// The bytes to write next; empty: nothing to write.
-    #[must_use]
-    pub fn transmit(&self) -> &[u8] {
-        self.shared.out.unsent()
-    }
-
-    /// The kernel accepted `n` bytes of [`Self::transmit`].
-    pub fn transmitted(&mut self, n: usize) {
-        self.shared.out.transmitted(n);
-        self.shared.refill();
-    }
-
-    /// Whether there is anything to write.
-    #[must_use]
-    pub fn wants_transmit(&self) -> bool {
-        self.shared.out.len() > 0
-    }
-
-    /// Bytes of the response's body that may be handed in now; 0 too when nobody wants it.
-    #[must_use]
-    pub fn capacity(&self, stream: u64) -> usize {
-        self.shared.capacity(stream)
-    }
-
-    /// The app took `n` bytes of the request's body.
-    pub fn consumed(&mut self, stream: u64, n: usize) {
-        self.shared.consumed(stream, n);
-    }
-
-    /// What was seen and dropped.
-    #[must_use]
-    pub const fn counters(&self) -> &Counters {
-        &self.shared.counters
-    }
-
-    /// Streams that are not over.
-    #[must_use]
-    pub fn open_streams(&self) -> usize {
-        self.shared.streams.len()
-    }
-
     /// Whether the stream is open and CANCEL came for it.
     #[must_use]
     pub fn is_cancelled(&self, stream: u64) -> bool {
@@ -146,7 +71,7 @@ impl ProcessLink {
 
     /// Milliseconds since the host's own code gave a sign of life: what the next PONG tells.
     pub const fn set_host_age_ms(&mut self, age: u64) {
-        self.host_age_ms = age;
+        self.role.host_age_ms = age;
     }
 
     /// Says what this process is: the app is loaded, all slots are ready.
@@ -155,9 +80,9 @@ impl ProcessLink {
     ///
     /// When it was said before.
     pub fn hello(&mut self, hello: &Hello) {
-        assert!(self.state == State::New, "hello in state {:?}", self.state);
-        self.state = State::Waiting;
-        self.slots = hello.slots;
+        assert!(self.role.state == State::New, "hello in state {:?}", self.role.state);
+        self.role.state = State::Waiting;
+        self.role.slots = hello.slots;
         self.shared.out.message(Kind::Hello, Flags::NONE, 0, hello);
     }
 
@@ -290,9 +215,9 @@ impl ProcessLink {
 
     /// Wishes to be drained, and goes on serving until the core agrees. Said once.
     pub fn drain_wanted(&mut self, reason: u32) {
-        let connected = matches!(self.state, State::Waiting | State::Open);
-        if connected && !self.wished {
-            self.wished = true;
+        let connected = matches!(self.role.state, State::Waiting | State::Open);
+        if connected && !self.role.wished {
+            self.role.wished = true;
             self.shared.out.message(Kind::Drain, Flags::NONE, 0, &Drain { reason });
         }
     }
@@ -304,8 +229,8 @@ impl ProcessLink {
     ///
     /// Unless DRAIN came and was not answered, or when a stream above `last` was answered.
     pub fn goodbye(&mut self, last: u64) {
-        assert!(self.state == State::Draining, "goodbye in state {:?}", self.state);
-        self.state = State::Leaving;
+        assert!(self.role.state == State::Draining, "goodbye in state {:?}", self.role.state);
+        self.role.state = State::Leaving;
         let shared = &mut self.shared;
         let before = shared.streams.len();
         shared.streams.retain(|&id, stream| {

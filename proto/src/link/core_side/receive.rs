@@ -211,7 +211,7 @@ impl CoreLink {
 impl CoreLink {
     pub(super) fn on_pong(&mut self, frame: &Frame) -> Result<(), Error> {
         let Pong { highest, mut unready, host_age_ms } = frame.message()?;
-        if self.ping.take() != Some(highest) {
+        if self.role.ping.take() != Some(highest) {
             return Err(frame.bad_order("that answers no PING"));
         }
         unready.sort_unstable();
@@ -238,14 +238,14 @@ impl CoreLink {
     }
 
     pub(super) fn on_goodbye(&mut self, frame: &Frame) -> Result<(), Error> {
-        if self.state != State::Draining {
+        if self.role.state != State::Draining {
             return Err(frame.bad_order("without DRAIN before it"));
         }
         let Goodbye { last } = frame.message()?;
         if last > self.shared.highest || !last.is_multiple_of(2) {
             return Err(Error::BadStream { kind: frame.kind.name(), stream: last });
         }
-        self.state = State::Leaving;
+        self.role.state = State::Leaving;
         let above = self.shared.streams.iter().filter(|&(&id, _)| id > last);
         if above.clone().any(|(_, stream)| stream.is_started()) {
             return Err(frame.bad_order("below a stream that was started"));

@@ -12,9 +12,9 @@ use crate::version::SPOKEN;
 impl ProcessLink {
     pub(super) fn on_frame(&mut self, frame: &Frame) -> Result<(), Error> {
         let opening = matches!(frame.kind, Kind::Welcome | Kind::Reject);
-        let open = matches!(self.state, State::Open | State::Draining | State::Leaving);
+        let open = matches!(self.role.state, State::Open | State::Draining | State::Leaving);
         match (opening, open) {
-            (true, _) if self.state != State::Waiting => {
+            (true, _) if self.role.state != State::Waiting => {
                 return Err(frame.bad_order("that nobody waits for"));
             }
             (false, false) => return Err(frame.bad_order("on a link that is not open")),
@@ -23,7 +23,7 @@ impl ProcessLink {
         match frame.kind {
             Kind::Welcome => self.on_welcome(frame),
             Kind::Reject => {
-                self.state = State::Rejected;
+                self.role.state = State::Rejected;
                 self.events.push_back(ProcessEvent::Reject(Box::new(frame.message()?)));
                 Ok(())
             }
@@ -57,19 +57,19 @@ impl ProcessLink {
         if !(SPOKEN.min..=SPOKEN.max).contains(&welcome.version) {
             return Err(frame.bad_payload("a version that was not offered"));
         }
-        self.state = State::Open;
+        self.role.state = State::Open;
         self.events.push_back(ProcessEvent::Welcome(Box::new(welcome)));
         Ok(())
     }
 
     fn on_request(&mut self, frame: &Frame) -> Result<(), Error> {
-        if self.state != State::Open {
+        if self.role.state != State::Open {
             return Err(frame.bad_order("after DRAIN"));
         }
         if frame.stream <= self.shared.highest {
             return Err(Error::BadStream { kind: frame.kind.name(), stream: frame.stream });
         }
-        if self.shared.unready >= self.slots {
+        if self.shared.unready >= self.role.slots {
             return Err(frame.bad_order("while no slot is ready"));
         }
         let head = frame.read(decode_request)?;
@@ -143,7 +143,7 @@ impl ProcessLink {
     /// PONG tells the truth about what is in front of it: it goes in at once, behind every READY
     /// that was said, before every one that will be.
     fn on_ping(&mut self, frame: &Frame) -> Result<(), Error> {
-        if self.pong_ends_at > self.shared.out.transmitted_in_all() {
+        if self.role.pong_ends_at > self.shared.out.transmitted_in_all() {
             return Err(frame.bad_order("before the last one was answered"));
         }
         let Ping { highest } = frame.message()?;
@@ -158,18 +158,18 @@ impl ProcessLink {
             .map(|(&id, _)| id)
             .collect();
         unready.sort_unstable();
-        let pong = Pong { highest, unready, host_age_ms: self.host_age_ms };
+        let pong = Pong { highest, unready, host_age_ms: self.role.host_age_ms };
         self.shared.out.message(Kind::Pong, Flags::NONE, 0, &pong);
-        self.pong_ends_at = self.shared.out.position();
+        self.role.pong_ends_at = self.shared.out.position();
         Ok(())
     }
 
     fn on_drain(&mut self, frame: &Frame) -> Result<(), Error> {
-        if self.state != State::Open {
+        if self.role.state != State::Open {
             return Err(frame.bad_order("after another one"));
         }
         let Drain { reason } = frame.message()?;
-        self.state = State::Draining;
+        self.role.state = State::Draining;
         self.events.push_back(ProcessEvent::Drain { reason });
         Ok(())
     }
