@@ -1,40 +1,28 @@
-//! The core's end of a link: one task per process reads and writes its socket.
+//! What the core knows of one process's link: its streams, and the slots that they take.
 //!
 //! The protocol's state machine and the streams live in the driver, under its lock, so that a
-//! dispatch can append a request to the link from whatever task caused it. The task is then woken
-//! once and writes all that has gathered: many requests, one system call.
+//! dispatch can append a request to the link from whatever task caused it. The task in
+//! [`socket`] is then woken once and writes all that has gathered: many requests, one system call.
 
-use std::io::{self, Write};
-use std::os::fd::AsFd;
-use std::os::unix::net::UnixStream as StdUnixStream;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker, ready};
+use std::task::Waker;
 use std::time::Duration;
 
 use bytes::BytesMut;
 use http::HeaderMap;
 use maitred_engine::event::{CancelReason, DrainReason};
-use maitred_engine::id::{ProcessId, RequestId};
+use maitred_engine::id::RequestId;
 use maitred_proto::link::CoreLink;
 use rustc_hash::FxHashMap;
-use tokio::io::Interest;
-use tokio::io::unix::AsyncFd;
-use tokio::net::UnixStream;
 use tokio_util::sync::CancellationToken;
 
 use crate::body::upload::RequestBody;
-use crate::driver::{Driver, wake};
+use crate::driver::wake;
 use crate::exchange::Exchange;
 use crate::http::head;
-use crate::os::receive::{self, Received};
 
 pub mod accept;
-
-/// Bytes read from a link at once, at least. Default 16 KiB: several small answers.
-const READ_SIZE_MIN: usize = 16 * 1024;
-
-/// Bytes read from a link at once, at most. Default 256 KiB: the first window of a stream.
-const READ_SIZE_MAX: usize = 256 * 1024;
+pub mod socket;
 
 /// A body up to this long is sent together with the head of its request. Default 64 KiB: one
 /// frame, and a quarter of the stream's first window.
@@ -248,152 +236,3 @@ impl Link {
         }
     }
 }
-
-/// Reads and writes the socket of `process` until the link ends.
-pub async fn run(driver: &Arc<Driver>, process: ProcessId, socket: UnixStream, buf: BytesMut) {
-    let ended = match Task::new(driver, process, socket, buf) {
-        Ok(mut task) => std::future::poll_fn(|cx| task.poll(cx)).await,
-        Err(error) => Err(error),
-    };
-    if let Err(error) = ended {
-        tracing::debug!(%process, %error, "link broke");
-    }
-    driver.link_lost(process);
-}
-
-struct Task<'a> {
-    driver: &'a Arc<Driver>,
-    process: ProcessId,
-    /// Waits for input only: a process that reads would otherwise wake the core each time,
-    /// because there is room to write again.
-    socket: AsyncFd<StdUnixStream>,
-    /// The same socket, while output waits for room.
-    blocked: Option<AsyncFd<StdUnixStream>>,
-    buf: BytesMut,
-    read_size: usize,
-}
-
-impl<'a> Task<'a> {
-    fn new(
-        driver: &'a Arc<Driver>,
-        process: ProcessId,
-        socket: UnixStream,
-        buf: BytesMut,
-    ) -> io::Result<Self> {
-        let socket = receive::watch(socket.into_std()?, Interest::READABLE)?;
-        Ok(Self { driver, process, socket, blocked: None, buf, read_size: READ_SIZE_MIN })
-    }
-
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        // Before anything is read, so that a dispatch by another task cannot be missed.
-        let exiting = self.driver.with_link(self.process, |link| {
-            link.task = Some(cx.waker().clone());
-            link.exiting
-        });
-        if exiting == Some(true) {
-            return Poll::Ready(self.read_rest());
-        }
-        loop {
-            match self.poll_read(cx) {
-                Poll::Ready(Ok(0)) => return Poll::Ready(Ok(())),
-                Poll::Ready(Ok(len)) => {
-                    self.adapt(len);
-                    if !self.driver.link_received(self.process, &mut self.buf) {
-                        return Poll::Ready(Ok(()));
-                    }
-                }
-                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
-                Poll::Pending => break,
-            }
-        }
-        let written = self.poll_write(cx);
-        if let Poll::Ready(Err(_)) = &written {
-            // Who cannot be written to any more may have written something itself.
-            self.read_rest()?;
-        }
-        written
-    }
-
-    /// Reads what is in the socket and does not wait for more. Asks the kernel, because the
-    /// runtime may not have heard of it yet.
-    fn read_rest(&mut self) -> io::Result<()> {
-        loop {
-            match receive_into(&mut self.buf, self.read_size, &self.socket) {
-                Ok(Received { len: 0, .. }) => return Ok(()),
-                Ok(_) if self.driver.link_received(self.process, &mut self.buf) => {}
-                Err(error) if error.kind() != io::ErrorKind::WouldBlock => return Err(error),
-                Ok(_) | Err(_) => return Ok(()),
-            }
-        }
-    }
-
-    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        loop {
-            let mut ready = ready!(self.socket.poll_read_ready(cx))?;
-            match receive_into(&mut self.buf, self.read_size, ready.get_inner()) {
-                Ok(Received { len, emptied }) => {
-                    if emptied {
-                        ready.clear_ready();
-                    }
-                    return Poll::Ready(Ok(len));
-                }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => ready.clear_ready(),
-                Err(error) => return Poll::Ready(Err(error)),
-            }
-        }
-    }
-
-    /// Writes what has gathered. Ready: the link ends here.
-    fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        loop {
-            if let Some(blocked) = &self.blocked {
-                ready!(blocked.poll_write_ready(cx))?.clear_ready();
-                self.blocked = None;
-            }
-            let mut socket = self.socket.get_ref();
-            let written: Option<io::Result<bool>> = self.driver.with_link(self.process, |link| {
-                loop {
-                    let out = link.proto.transmit();
-                    if out.is_empty() {
-                        return Ok(link.closing);
-                    }
-                    let written = socket.write(out)?;
-                    link.proto.transmitted(written);
-                }
-            });
-            match written {
-                Some(Ok(false)) => return Poll::Pending,
-                Some(Ok(true)) | None => return Poll::Ready(Ok(())),
-                Some(Err(error)) if error.kind() == io::ErrorKind::WouldBlock => {
-                    let again = self.socket.get_ref().try_clone()?;
-                    self.blocked = Some(receive::watch(again, Interest::WRITABLE)?);
-                }
-                Some(Err(error)) => return Poll::Ready(Err(error)),
-            }
-        }
-    }
-
-    /// Small reads for small answers, so that an answer which waits for a slow client does not
-    /// pin a large buffer; large reads for downloads.
-    fn adapt(&mut self, n: usize) {
-        if n >= self.read_size {
-            self.read_size = (self.read_size * 2).min(READ_SIZE_MAX);
-        } else if n < self.read_size / 4 {
-            self.read_size = (self.read_size / 2).max(READ_SIZE_MIN);
-        }
-    }
-}
-
-fn receive_into(buf: &mut BytesMut, room: usize, socket: impl AsFd) -> io::Result<Received> {
-    // The rest of an earlier room serves small answers: no allocation for each.
-    if buf.capacity() - buf.len() < room / 4 {
-        buf.reserve(room);
-    }
-    let received = receive::recv(socket, buf.spare_capacity_mut())?;
-    // SAFETY: the kernel has just filled that much of the spare capacity.
-    unsafe { buf.set_len(buf.len() + received.len) };
-    Ok(received)
-}
-
-#[cfg(test)]
-mod tests;

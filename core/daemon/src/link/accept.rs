@@ -16,7 +16,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::Semaphore;
 
-use super::{Link, run};
+use super::Link;
+use super::socket::run;
 use crate::driver::Driver;
 use crate::os::peer;
 

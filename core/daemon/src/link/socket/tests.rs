@@ -1,10 +1,14 @@
 //! Stories about the end of a link.
 
+use std::time::Duration;
+
+use maitred_engine::event::DrainReason;
 use maitred_engine::limits::PoolLimits;
-use maitred_proto::link::ProcessLink;
+use maitred_proto::link::{CoreLink, ProcessLink};
 use maitred_proto::message::{Hello, Welcome};
 
 use super::*;
+use crate::link::Link;
 use crate::supervise::Order;
 use crate::supervise::tests::{LONG, driver};
 
