@@ -14,7 +14,7 @@ use crate::request::Request;
 use crate::time::Time;
 
 /// The format of the serialized state. It rises whenever an older engine could not go on from it.
-const FORMAT: u32 = 1;
+pub const STATE_FORMAT: u32 = 1;
 
 /// All that the core knows and decides by. Its state can be written down at any moment between
 /// two inputs, and goes on identically from there (rule R11).
@@ -61,8 +61,8 @@ pub(crate) struct Departure {
 /// A state that this engine cannot go on from is an error, not a surprise later on.
 fn known_format<'de, D: Deserializer<'de>>(from: D) -> Result<u32, D::Error> {
     let format = u32::deserialize(from)?;
-    if format != FORMAT {
-        let message = format!("the state has format {format}, this engine has {FORMAT}");
+    if format != STATE_FORMAT {
+        let message = format!("the state has format {format}, this engine has {STATE_FORMAT}");
         return Err(serde::de::Error::custom(message));
     }
     Ok(format)
@@ -79,7 +79,7 @@ impl Engine {
     #[must_use]
     pub fn new() -> Self {
         Self {
-            format: FORMAT,
+            format: STATE_FORMAT,
             now: Time::default(),
             pools: BTreeMap::new(),
             requests: IndexMap::default(),
@@ -102,6 +102,11 @@ impl Engine {
         self.expire_waits();
         self.settle();
         self.close_when_done();
+    }
+
+    /// What is still to be polled, in order.
+    pub fn outputs(&self) -> impl ExactSizeIterator<Item = &Output> {
+        self.outputs.iter()
     }
 
     /// The next thing to do, in order.

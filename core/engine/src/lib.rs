@@ -39,4 +39,4 @@ pub mod limits;
 pub mod snapshot;
 pub mod time;
 
-pub use engine::Engine;
+pub use engine::{Engine, STATE_FORMAT};

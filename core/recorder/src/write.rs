@@ -1,0 +1,175 @@
+//! Writing: two segments in memory, each beginning with a full state.
+//!
+//! A segment that has grown to its size becomes the older one, and the one before it is dropped: so
+//! there is always a state to begin from, and at least one segment's worth of inputs after it.
+
+use bytes::{BufMut, Bytes, BytesMut};
+use maitred_engine::event::Input;
+use maitred_engine::time::Time;
+use maitred_engine::{Engine, STATE_FORMAT};
+use serde::Serialize;
+
+use crate::sum::Sum;
+use crate::{FORMAT, MAGIC};
+
+/// Bytes of entries after which a segment is full. Default 4 MiB: about 75,000 requests, which is
+/// seven seconds of a core that has all it can do and an hour of a quiet one.
+const SEGMENT_BYTES: usize = 4 << 20;
+
+/// Remembers what an engine was told lately.
+#[derive(Debug)]
+pub struct Recorder {
+    segment_bytes: usize,
+    /// The time of the latest entry.
+    now: Time,
+    sum: Sum,
+    /// Outputs that the engine had not handed out before the latest input.
+    pending: usize,
+    older: Option<Piece>,
+    newer: Option<Piece>,
+    scratch: Vec<u8>,
+}
+
+/// A segment as it is written.
+#[derive(Debug, Clone)]
+struct Piece {
+    state: Bytes,
+    /// Entries that are on a tape already: it shares them.
+    sealed: Vec<Bytes>,
+    /// The entries after those.
+    open: BytesMut,
+    entries_len: usize,
+}
+
+impl Default for Recorder {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Recorder {
+    /// One that has nothing yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::with_segments_of(SEGMENT_BYTES)
+    }
+
+    /// One whose segments are full after so many bytes of entries.
+    #[must_use]
+    pub fn with_segments_of(bytes: usize) -> Self {
+        Self {
+            segment_bytes: bytes,
+            now: Time::default(),
+            sum: Sum::default(),
+            pending: 0,
+            older: None,
+            newer: None,
+            scratch: Vec::new(),
+        }
+    }
+
+    /// To be called before the engine handles `input`, so that one that breaks it is there too.
+    pub fn input(&mut self, engine: &Engine, now: Time, input: &Input) {
+        if self.newer.as_ref().is_none_or(|piece| piece.entries_len >= self.segment_bytes) {
+            self.begin(engine);
+        }
+        self.pending = engine.outputs().len();
+        self.scratch.clear();
+        append(&mut self.scratch, &now.0.wrapping_sub(self.now.0));
+        append(&mut self.scratch, input);
+        self.now = now;
+        self.put();
+    }
+
+    /// To be called after that, before its outputs are polled.
+    pub fn outputs(&mut self, engine: &Engine) {
+        let outputs = engine.outputs().skip(self.pending);
+        self.sum = self.sum.through(outputs, &mut self.scratch);
+        self.scratch.clear();
+        append(&mut self.scratch, &self.sum.outputs);
+        if self.sum.outputs > 0 {
+            self.scratch.put_u32_le(self.sum.crc32);
+        }
+        self.put();
+    }
+
+    /// What was recorded up to now. Cheap: what is copied is shared.
+    pub fn tape(&mut self) -> Tape {
+        if let Some(newer) = &mut self.newer {
+            newer.seal();
+        }
+        Tape { pieces: self.older.iter().chain(&self.newer).cloned().collect() }
+    }
+
+    fn begin(&mut self, engine: &Engine) {
+        let mut state = Vec::new();
+        append(&mut state, &(self.now, self.sum.crc32));
+        append(&mut state, engine);
+        let piece = Piece {
+            state: state.into(),
+            sealed: Vec::new(),
+            open: BytesMut::with_capacity(self.segment_bytes),
+            entries_len: 0,
+        };
+        self.older = self.newer.replace(piece);
+        if let Some(older) = &mut self.older {
+            older.seal();
+        }
+    }
+
+    /// Moves what is in the scratch buffer to the end of the segment.
+    fn put(&mut self) {
+        if let Some(newer) = &mut self.newer {
+            newer.open.extend_from_slice(&self.scratch);
+            newer.entries_len += self.scratch.len();
+        }
+    }
+}
+
+impl Piece {
+    fn seal(&mut self) {
+        if !self.open.is_empty() {
+            self.sealed.push(self.open.split().freeze());
+        }
+    }
+}
+
+/// What a recorder had at one moment.
+#[derive(Debug, Clone)]
+pub struct Tape {
+    pieces: Vec<Piece>,
+}
+
+impl Tape {
+    /// The file, in pieces. `version` is that of the core, at most 255 bytes of it.
+    #[must_use]
+    pub fn into_file(self, version: &str) -> Vec<Bytes> {
+        let version = &version.as_bytes()[..version.len().min(usize::from(u8::MAX))];
+        let mut head = BytesMut::new();
+        head.put_slice(MAGIC);
+        head.put_u16_le(FORMAT);
+        head.put_u8(u8::try_from(version.len()).unwrap_or(u8::MAX));
+        head.put_slice(version);
+        head.put_u32_le(STATE_FORMAT);
+        head.put_u8(u8::try_from(self.pieces.len()).expect("there are at most two"));
+        let mut file = vec![head.freeze()];
+        for piece in self.pieces {
+            let mut crc32 = crc32fast::Hasher::new();
+            crc32.update(&piece.state);
+            piece.sealed.iter().for_each(|entries| crc32.update(entries));
+            let mut head = BytesMut::new();
+            head.put_u64_le(piece.state.len() as u64);
+            head.put_u64_le(piece.entries_len as u64);
+            head.put_u32_le(crc32.finalize());
+            file.extend([head.freeze(), piece.state]);
+            file.extend(piece.sealed);
+        }
+        file
+    }
+}
+
+/// Writes `value` at the end of `to`.
+pub(crate) fn append(to: &mut Vec<u8>, value: &impl Serialize) {
+    let buffer = std::mem::take(to);
+    *to = postcard::to_extend(value, buffer).expect("plain data of known length can be written");
+}
