@@ -23,6 +23,22 @@ pub const WINDOW: u32 = 262_144;
 /// Slots of one process at most. A PONG that lists all of them must fit into one frame.
 pub const SLOTS_MAX: u32 = 4096;
 
+/// Bytes of a label for deferred work at most. 128: a function's name and how many more there
+/// are; the core keeps one per deferred slot.
+pub const DEFERRED_MAX: usize = 128;
+
+/// Bytes of the name of a kind of out-of-band work at most. 64: a word, fit for a column.
+pub const OOB_KIND_MAX: usize = 64;
+
+/// Bytes of the reason for out-of-band work at most. 256: a sentence, since the core keeps it.
+pub const OOB_REASON_MAX: usize = 256;
+
+/// Whether this may name a kind of out-of-band work.
+#[must_use]
+pub const fn is_oob_kind(kind: &str) -> bool {
+    !kind.is_empty() && kind.len() <= OOB_KIND_MAX
+}
+
 /// The two ends of a link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Side {
@@ -92,6 +108,16 @@ kinds! {
     Ready = 0x18, "READY";
     /// The slot is given back early, the stream lives on.
     Detach = 0x19, "DETACH";
+    /// The core wants to see the stack of what takes too long, or an exception in it.
+    Interrupt = 0x21, "INTERRUPT";
+    /// The process asks to be taken out of band.
+    OobRequest = 0x28, "OOB_REQUEST";
+    /// It no longer asks.
+    OobWithdraw = 0x29, "OOB_WITHDRAW";
+    /// The core has taken it out of band.
+    OobStart = 0x2a, "OOB_START";
+    /// Its out-of-band work ended.
+    OobDone = 0x2b, "OOB_DONE";
     /// The core asks what the process still holds.
     Ping = 0x30, "PING";
     /// The process answers.
@@ -110,14 +136,21 @@ impl Kind {
     pub const fn is_sent_by(self, side: Side) -> bool {
         match self {
             Self::Body | Self::Trailers | Self::End | Self::Window | Self::Drain => true,
-            Self::Welcome | Self::Reject | Self::Request | Self::Cancel | Self::Ping => {
-                matches!(side, Side::Core)
-            }
+            Self::Welcome
+            | Self::Reject
+            | Self::Request
+            | Self::Cancel
+            | Self::Interrupt
+            | Self::OobStart
+            | Self::Ping => matches!(side, Side::Core),
             Self::Hello
             | Self::Response
             | Self::Abort
             | Self::Ready
             | Self::Detach
+            | Self::OobRequest
+            | Self::OobWithdraw
+            | Self::OobDone
             | Self::Pong
             | Self::Goodbye
             | Self::Bounce => matches!(side, Side::Process),
@@ -132,6 +165,10 @@ impl Kind {
             Self::Hello
                 | Self::Welcome
                 | Self::Reject
+                | Self::OobRequest
+                | Self::OobWithdraw
+                | Self::OobStart
+                | Self::OobDone
                 | Self::Ping
                 | Self::Pong
                 | Self::Drain
@@ -139,10 +176,16 @@ impl Kind {
         )
     }
 
+    /// Whether it concerns a stream or the link: its stream number may be 0.
+    #[must_use]
+    pub const fn is_of_either(self) -> bool {
+        matches!(self, Self::Interrupt)
+    }
+
     /// Whether it never carries a payload.
     #[must_use]
     pub const fn is_empty(self) -> bool {
-        matches!(self, Self::End | Self::Detach | Self::Bounce)
+        matches!(self, Self::Detach | Self::Bounce)
     }
 
     /// Whether its payload is a head, which has a limit of its own.

@@ -43,5 +43,33 @@ pub mod reason {
     pub const SIGNAL: u32 = 8;
 }
 
+/// What INTERRUPT asks for (`wire.md`, "Interruption").
+pub mod interrupt {
+    /// The stacks of all threads go to stderr.
+    pub const DUMP: u32 = 1;
+    /// An exception is raised in what runs the stream.
+    pub const RAISE: u32 = 2;
+}
+
+/// Who wanted out-of-band work (`wire.md`, "Out-of-band work").
+pub mod requested_by {
+    /// The app, by OOB_REQUEST.
+    pub const APP: u32 = 1;
+    /// An operator.
+    pub const OPERATOR: u32 = 2;
+    /// The app, by a header of a response.
+    pub const HEADER: u32 = 3;
+}
+
+/// How out-of-band work ended (`wire.md`, "Out-of-band work").
+pub mod outcome {
+    /// The handler returned.
+    pub const DONE: u32 = 1;
+    /// The handler raised an error.
+    pub const FAILED: u32 = 2;
+    /// The app has no handler for this kind.
+    pub const NO_HANDLER: u32 = 3;
+}
+
 #[cfg(test)]
 mod tests;

@@ -8,7 +8,7 @@ mod golden;
 use bytes::{Bytes, BytesMut};
 use maitred_proto::frame::{HEADER_LEN, Header, Kind};
 use maitred_proto::link::{CoreLink, ProcessLink};
-use maitred_proto::message::{self, Hello, Request, Welcome};
+use maitred_proto::message::{self, Hello, OobStart, Request, Welcome};
 use prost::Message;
 
 use self::golden::{Golden, Mistake, Schema};
@@ -84,11 +84,17 @@ fn the_generated_structs_read_and_write_the_same_bytes() {
             Kind::Cancel => again::<message::Cancel>(payload),
             Kind::Window => again::<message::Window>(payload),
             Kind::Ready => again::<message::Ready>(payload),
+            Kind::End => again::<message::End>(payload),
+            Kind::Interrupt => again::<message::Interrupt>(payload),
+            Kind::OobRequest => again::<message::OobRequest>(payload),
+            Kind::OobWithdraw => again::<message::OobWithdraw>(payload),
+            Kind::OobStart => again::<OobStart>(payload),
+            Kind::OobDone => again::<message::OobDone>(payload),
             Kind::Ping => again::<message::Ping>(payload),
             Kind::Pong => again::<message::Pong>(payload),
             Kind::Drain => again::<message::Drain>(payload),
             Kind::Goodbye => again::<message::Goodbye>(payload),
-            Kind::Body | Kind::End | Kind::Detach | Kind::Bounce => continue,
+            Kind::Body | Kind::Detach | Kind::Bounce => continue,
         };
         assert_eq!(written, payload, "{}", golden.name);
     }
@@ -121,6 +127,10 @@ fn core(state: &str) -> CoreLink {
     process.hello(&hello());
     core.receive(&mut BytesMut::from(process.transmit())).expect("a good HELLO");
     core.welcome(&welcome());
+    if state == "out" {
+        core.oob_start(&OobStart { kind: "gc".into(), ..OobStart::default() });
+        return core;
+    }
     core.request(true, |_| {}).expect("an empty head fits");
     if state == "asked" {
         assert!(core.ping());
@@ -134,7 +144,7 @@ fn process(state: &str) -> ProcessLink {
     process.hello(&hello());
     let written = process.transmit().len();
     process.transmitted(written);
-    if state == "open" {
+    if state != "new" {
         process.receive(&mut BytesMut::from(core(state).transmit())).expect("a good opening");
     }
     process

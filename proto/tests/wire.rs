@@ -1,7 +1,10 @@
 //! The tables of `wire.md` are those of the code.
 
 use maitred_proto::error::{Error, Rejection};
-use maitred_proto::frame::{HEAD_MAX, Kind, PAYLOAD_MAX, SLOTS_MAX, Side, WINDOW};
+use maitred_proto::frame::{
+    DEFERRED_MAX, HEAD_MAX, Kind, OOB_KIND_MAX, OOB_REASON_MAX, PAYLOAD_MAX, SLOTS_MAX, Side,
+    WINDOW,
+};
 
 const WIRE: &str = include_str!("../wire.md");
 
@@ -31,6 +34,7 @@ fn every_kind_is_in_its_table_with_its_direction() {
         };
         assert_eq!(row[2], direction, "{}", kind.name());
         assert_eq!(row[3] == "0", kind.is_of_link(), "{}", kind.name());
+        assert_eq!(row[3] == "0 or open", kind.is_of_either(), "{}", kind.name());
         assert_eq!(row[4] == "empty", kind.is_empty(), "{}", kind.name());
     }
 }
@@ -67,7 +71,9 @@ fn every_code_is_in_the_text() {
 
 #[test]
 fn the_limits_are_those_of_the_text() {
-    for limit in [PAYLOAD_MAX, HEAD_MAX, WINDOW as usize, SLOTS_MAX as usize] {
+    let of_texts = [DEFERRED_MAX, OOB_KIND_MAX, OOB_REASON_MAX];
+    let of_frames = [PAYLOAD_MAX, HEAD_MAX, WINDOW as usize, SLOTS_MAX as usize];
+    for limit in of_frames.into_iter().chain(of_texts) {
         assert!(WIRE.contains(&limit.to_string()), "{limit} is not in the text");
     }
 }

@@ -135,6 +135,14 @@ pub struct Trailers {
     #[prost(bytes = "bytes", repeated, tag = "1")]
     pub headers: ::prost::alloc::vec::Vec<::prost::bytes::Bytes>,
 }
+/// END, both ways: nothing follows in this direction.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct End {
+    /// From a process, without the flag READY: a label of what goes on after the
+    /// response, at most 128 bytes. Empty: nothing does, or it has no name.
+    #[prost(string, tag = "1")]
+    pub deferred: ::prost::alloc::string::String,
+}
 /// ABORT, process to core: the response ends here and is broken.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Abort {
@@ -144,6 +152,9 @@ pub struct Abort {
     /// for the log
     #[prost(string, tag = "2")]
     pub detail: ::prost::alloc::string::String,
+    /// as in End
+    #[prost(string, tag = "3")]
+    pub deferred: ::prost::alloc::string::String,
 }
 /// CANCEL, core to process: nobody wants the response any more.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
@@ -165,6 +176,62 @@ pub struct Ready {
     /// pieces of deferred work that raised an error
     #[prost(uint32, tag = "1")]
     pub failed: u32,
+}
+/// INTERRUPT, core to process: something takes too long.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Interrupt {
+    /// see "Interruption" in wire.md; an unknown one is ignored
+    #[prost(uint32, tag = "1")]
+    pub action: u32,
+}
+/// OOB_REQUEST, process to core: it wants to be taken out of band.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct OobRequest {
+    /// what for, 1 to 64 bytes: "gc"
+    #[prost(string, tag = "1")]
+    pub kind: ::prost::alloc::string::String,
+    /// for people, at most 256 bytes
+    #[prost(string, tag = "2")]
+    pub reason: ::prost::alloc::string::String,
+    /// how long it will take, 0 where unknown
+    #[prost(uint64, tag = "3")]
+    pub expected_ms: u64,
+    /// from now on; 0: it has no deadline
+    #[prost(uint64, tag = "4")]
+    pub not_later_than_ms: u64,
+}
+/// OOB_WITHDRAW, process to core: it no longer asks for this kind.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct OobWithdraw {
+    /// as in the OobRequest
+    #[prost(string, tag = "1")]
+    pub kind: ::prost::alloc::string::String,
+}
+/// OOB_START, core to process: it is out of band and gets no requests.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct OobStart {
+    /// 1 to 64 bytes; may be one that the process never asked for
+    #[prost(string, tag = "1")]
+    pub kind: ::prost::alloc::string::String,
+    /// see "Out-of-band work" in wire.md
+    #[prost(uint32, tag = "2")]
+    pub requested_by: u32,
+    /// how long it may take, 0: as long as it likes
+    #[prost(uint64, tag = "3")]
+    pub lease_ms: u64,
+}
+/// OOB_DONE, process to core: it is back.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct OobDone {
+    /// as in the OobStart
+    #[prost(string, tag = "1")]
+    pub kind: ::prost::alloc::string::String,
+    /// see "Out-of-band work" in wire.md
+    #[prost(uint32, tag = "2")]
+    pub outcome: u32,
+    /// as the process measured it
+    #[prost(uint64, tag = "3")]
+    pub duration_ms: u64,
 }
 /// PING, core to process.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]

@@ -10,8 +10,10 @@ use super::incoming::Frame;
 use super::outgoing::encode_trailers;
 use super::stream::{Phase, Stream};
 use crate::error::{Error, HeadTooLarge};
-use crate::frame::{Flags, Kind, Side};
-use crate::message::{Cancel, Drain, Ping, Reject, Trailers, Welcome, Window};
+use crate::frame::{Flags, Kind, Side, is_oob_kind};
+use crate::message::{
+    Cancel, Drain, Interrupt, OobStart, Ping, Reject, Trailers, Welcome, Window, interrupt,
+};
 
 /// Where the link as a whole stands.
 ///
@@ -35,11 +37,13 @@ pub struct Core {
     state: State,
     /// What the PING said that was not answered yet.
     ping: Option<u64>,
+    /// The process is out of band, for this kind of work.
+    out: Option<String>,
 }
 
 impl Default for Core {
     fn default() -> Self {
-        Self { state: State::New, ping: None }
+        Self { state: State::New, ping: None, out: None }
     }
 }
 
@@ -89,13 +93,15 @@ impl CoreLink {
     ///
     /// # Panics
     ///
-    /// Unless the link is open: no REQUEST comes before WELCOME or after DRAIN.
+    /// Unless the link is open: no REQUEST comes before WELCOME, after DRAIN, or while the process
+    /// is out of band.
     pub fn request(
         &mut self,
         end: bool,
         write: impl FnOnce(&mut BytesMut),
     ) -> Result<u64, HeadTooLarge> {
         assert!(self.role.state == State::Open, "a request in state {:?}", self.role.state);
+        assert!(self.role.out.is_none(), "a request to a process that is out of band");
         let stream = self.shared.highest + 2;
         let begins_at = self.shared.out.position();
         self.shared.out.head(Kind::Request, Flags::of(end, false), stream, write)?;
@@ -140,6 +146,45 @@ impl CoreLink {
         state.outgoing.phase = Phase::Ended;
         state.outgoing.held = None;
         self.shared.out.message(Kind::Cancel, Flags::NONE, stream, &Cancel { reason });
+    }
+
+    /// Asks for the stacks of all threads, or for an exception in what runs the stream: one of
+    /// [`crate::message::interrupt`]. False: nothing was said, because the stream is over.
+    ///
+    /// # Panics
+    ///
+    /// Unless the link was opened.
+    pub fn interrupt(&mut self, stream: u64, action: u32) -> bool {
+        let opened = matches!(self.role.state, State::Open | State::Draining | State::Leaving);
+        assert!(opened, "an interrupt in state {:?}", self.role.state);
+        assert!(stream != 0 || action == interrupt::DUMP, "an exception in no stream");
+        if stream != 0 && !self.shared.streams.contains_key(&stream) {
+            return false;
+        }
+        self.shared.out.message(Kind::Interrupt, Flags::NONE, stream, &Interrupt { action });
+        true
+    }
+
+    /// Takes the process out of band: it gets no requests until it says that it is done.
+    ///
+    /// # Panics
+    ///
+    /// When the link is not open or the process is out already; when a slot is not ready; unless
+    /// the kind has 1 to [`crate::frame::OOB_KIND_MAX`] bytes.
+    pub fn oob_start(&mut self, start: &OobStart) {
+        assert!(self.role.state == State::Open, "out of band in state {:?}", self.role.state);
+        assert!(self.role.out.is_none(), "out of band twice");
+        assert!(is_oob_kind(&start.kind), "out-of-band work of kind {:?}", start.kind);
+        let ready = self.shared.streams.values().all(|stream| stream.ready);
+        assert!(ready, "out of band while a slot is not ready");
+        self.role.out = Some(start.kind.clone());
+        self.shared.out.message(Kind::OobStart, Flags::NONE, 0, start);
+    }
+
+    /// Whether the process is out of band.
+    #[must_use]
+    pub const fn is_out(&self) -> bool {
+        self.role.out.is_some()
     }
 
     /// Asks what the process still holds. False: the last question was not answered yet, and
@@ -191,13 +236,15 @@ impl CoreLink {
                 self.events.push_back(CoreEvent::DrainWanted { reason });
                 Ok(())
             }
+            Kind::OobRequest => self.on_oob_request(frame),
+            Kind::OobWithdraw => self.on_oob_withdraw(frame),
+            Kind::OobDone => self.on_oob_done(frame),
             Kind::Pong => self.on_pong(frame),
             Kind::Goodbye => self.on_goodbye(frame),
             Kind::Response => self.on_response(frame),
             Kind::Body => self.on_body(frame),
             Kind::Trailers => self.on_trailers(frame),
-            Kind::End => self.on_end(frame, None),
-            Kind::Abort => self.on_end(frame, Some(frame.message()?)),
+            Kind::End | Kind::Abort => self.on_end(frame),
             Kind::Ready => self.on_ready(frame),
             Kind::Detach => self.on_detach(frame),
             Kind::Bounce => self.on_bounce(frame),
@@ -208,9 +255,13 @@ impl CoreLink {
                 }
                 Ok(())
             }
-            Kind::Welcome | Kind::Reject | Kind::Request | Kind::Cancel | Kind::Ping => {
-                Err(Error::WrongDirection { kind: frame.kind.name() })
-            }
+            Kind::Welcome
+            | Kind::Reject
+            | Kind::Request
+            | Kind::Cancel
+            | Kind::Interrupt
+            | Kind::OobStart
+            | Kind::Ping => Err(Error::WrongDirection { kind: frame.kind.name() }),
         }
     }
 }

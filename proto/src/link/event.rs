@@ -4,7 +4,10 @@
 
 use bytes::Bytes;
 
-use crate::message::{Abort, Hello, Ready, Reject, Request, Response, Trailers, Welcome};
+use crate::message::{
+    Abort, Hello, OobDone, OobRequest, OobStart, Ready, Reject, Request, Response, Trailers,
+    Welcome,
+};
 
 /// What the core learns from a process. `end`: the response is complete with this event.
 /// `ready`: the slot is free as well, no [`CoreEvent::Ready`] follows.
@@ -51,6 +54,8 @@ pub enum CoreEvent {
         stream: u64,
         /// The slot is free.
         ready: bool,
+        /// What goes on in the slot; often empty.
+        deferred: String,
     },
     /// The response ends here and is broken. Also made up by the link for a head that is too
     /// large; the app is then told by CANCEL.
@@ -84,6 +89,16 @@ pub enum CoreEvent {
         /// The stream.
         stream: u64,
     },
+    /// The process asks to be taken out of band. One that asks again for the same kind before it
+    /// was taken out is told again.
+    OobRequest(OobRequest),
+    /// It no longer asks for this kind; it may be out for it already.
+    OobWithdraw {
+        /// What for.
+        kind: String,
+    },
+    /// What `oob_start` began has ended.
+    OobDone(OobDone),
     /// The process lives.
     Pong {
         /// Milliseconds since its host gave a sign of life.
@@ -159,6 +174,15 @@ pub enum ProcessEvent {
         /// The stream.
         stream: u64,
     },
+    /// What runs the stream takes too long, or somebody wants to see what the process does.
+    Interrupt {
+        /// The stream; 0: the whole process, only to dump.
+        stream: u64,
+        /// One of [`crate::message::interrupt`].
+        action: u32,
+    },
+    /// No request comes until `oob_done` answers this.
+    OobStart(OobStart),
     /// No request follows. Answer with `goodbye`.
     Drain {
         /// Why, see `wire.md`.
@@ -173,7 +197,7 @@ pub struct Counters {
     pub dead_frames: u64,
     /// READY for a slot that was ready.
     pub second_readies: u64,
-    /// Frames of unknown kinds that were marked OPTIONAL.
+    /// Frames of unknown kinds that were marked OPTIONAL, and INTERRUPT with an unknown action.
     pub skipped_frames: u64,
     /// Streams that only the core held when PONG came.
     pub reconciled: u64,

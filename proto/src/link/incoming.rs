@@ -5,7 +5,7 @@ use prost::{DecodeError, Message};
 
 use super::event::Counters;
 use crate::error::Error;
-use crate::frame::{Flags, HEAD_MAX, HEADER_LEN, Header, Kind, Side};
+use crate::frame::{Flags, HEAD_MAX, HEADER_LEN, Header, Kind, Side, is_oob_kind};
 
 /// A whole frame of a kind that we know, from a side that may send it.
 #[derive(Debug)]
@@ -36,6 +36,14 @@ impl Frame {
 
     pub(crate) const fn bad_order(&self, when: &'static str) -> Error {
         Error::BadOrder { kind: self.kind.name(), stream: self.stream, when }
+    }
+
+    /// The name of a kind of out-of-band work.
+    pub(crate) const fn oob_kind(&self, kind: &str) -> Result<(), Error> {
+        match is_oob_kind(kind) {
+            true => Ok(()),
+            false => Err(self.bad_payload("a kind that is empty or too long")),
+        }
     }
 
     pub(crate) const fn is_too_large(&self) -> bool {
@@ -91,8 +99,8 @@ fn check(header: &Header, from: Side) -> Result<Option<Kind>, Error> {
         return Err(Error::WrongDirection { kind: kind.name() });
     }
     // DRAIN and its like name stream 0, all others an even one: odd ones are reserved.
-    let of_link = header.stream == 0;
-    if of_link != kind.is_of_link() || !header.stream.is_multiple_of(2) {
+    let fits = kind.is_of_either() || kind.is_of_link() == (header.stream == 0);
+    if !fits || !header.stream.is_multiple_of(2) {
         return Err(Error::BadStream { kind: kind.name(), stream: header.stream });
     }
     // The core promised to measure. What a process says too much is its stream's business.

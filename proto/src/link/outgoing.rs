@@ -12,7 +12,7 @@ use super::shared::Shared;
 use super::stream::{Ending, Held, Phase, Stream};
 use crate::error::HeadTooLarge;
 use crate::frame::{Flags, HEAD_MAX, Kind, PAYLOAD_MAX, Side};
-use crate::message::{Abort, Ready, Trailers};
+use crate::message::{Abort, End, Ready, Trailers};
 
 /// Body bytes of one turn while other streams wait. 16 KiB: a short body behind many long ones
 /// waits for a quarter of what full frames would cost it.
@@ -200,7 +200,9 @@ impl Shared {
         match ending {
             None => {}
             Some(Ending::End) => self.put_last(id, Kind::End, &[], ready),
-            Some(Ending::Abort(abort)) => {
+            Some(Ending::Abort(mut abort)) => {
+                let goes_on = self.take_deferred(id).filter(|_| ready.is_none());
+                abort.deferred = goes_on.map(String::from).unwrap_or_default();
                 self.put_last(id, Kind::Abort, &abort.encode_to_vec(), ready);
             }
         }
@@ -209,6 +211,10 @@ impl Shared {
     /// The last frame of our direction. READY rides on it unless it has something to tell.
     fn put_last(&mut self, id: u64, kind: Kind, payload: &[u8], ready: Option<Ready>) {
         let rides = ready.is_some_and(|ready| ready.failed == 0);
+        if ready.is_some() && !rides {
+            // It follows at once: there is nothing to name.
+            self.take_deferred(id);
+        }
         self.put(id, &Piece { kind, payload, end: true, ready: rides });
         if let Some(ready) = ready.filter(|_| !rides) {
             self.put_ready(id, &ready);
@@ -222,12 +228,33 @@ impl Shared {
 
     fn put(&mut self, id: u64, piece: &Piece<'_>) {
         let &Piece { kind, payload, end, ready } = piece;
+        if end
+            && let Some(deferred) = self.take_deferred(id)
+            && !ready
+        {
+            if kind != Kind::End {
+                self.out.frame(kind, Flags::NONE, id, payload);
+            }
+            self.put_named_end(id, deferred);
+            return;
+        }
         // END and ABORT say by their kind what the flag END says on others.
         let flag = end && !matches!(kind, Kind::End | Kind::Abort);
         self.out.frame(kind, Flags::of(flag, ready), id, payload);
         if end {
             self.on_wire(id, true, ready);
         }
+    }
+
+    /// Process: the name of what goes on after the response, to be told with its end.
+    pub(crate) fn take_deferred(&mut self, id: u64) -> Option<Box<str>> {
+        self.streams.get_mut(&id)?.deferred.take()
+    }
+
+    /// The end of a response with the name of what goes on, for which no flag has room.
+    pub(crate) fn put_named_end(&mut self, id: u64, deferred: Box<str>) {
+        self.out.message(Kind::End, Flags::NONE, id, &End { deferred: deferred.into() });
+        self.on_wire(id, true, false);
     }
 
     /// Process: notes what was said about the response and the slot; forgets dead streams.

@@ -10,9 +10,10 @@ use super::incoming::Frame;
 use super::outgoing::encode_trailers;
 use super::stream::Phase;
 use crate::error::{Error, HeadTooLarge};
-use crate::frame::{Flags, Kind, Side};
+use crate::frame::{DEFERRED_MAX, Flags, Kind, OOB_REASON_MAX, Side, is_oob_kind};
 use crate::message::{
-    Abort, Drain, Goodbye, Hello, Ready, ResponseHead, Trailers, encode_response,
+    Abort, Drain, Goodbye, Hello, OobDone, OobRequest, OobWithdraw, Ready, ResponseHead, Trailers,
+    encode_response,
 };
 
 /// Where the link as a whole stands.
@@ -41,11 +42,20 @@ pub struct Process {
     /// Where the last PONG ends in what we send.
     pong_ends_at: u64,
     wished: bool,
+    /// Out of band, for this kind of work.
+    out: Option<String>,
 }
 
 impl Default for Process {
     fn default() -> Self {
-        Self { state: State::New, slots: 0, host_age_ms: 0, pong_ends_at: 0, wished: false }
+        Self {
+            state: State::New,
+            slots: 0,
+            host_age_ms: 0,
+            pong_ends_at: 0,
+            wished: false,
+            out: None,
+        }
     }
 }
 
@@ -116,13 +126,16 @@ impl ProcessLink {
         assert!(state.outgoing.phase == Phase::Head, "a second head for stream {stream}");
         assert!(end || !ready, "ready before the end of stream {stream}");
         let (status, last) = (head.status, end && head.status >= 200);
-        let flags = Flags::of(last, last && ready);
+        let named = last && !ready && state.deferred.is_some();
+        let flags = Flags::of(last && !named, last && ready);
         self.shared.out.head(Kind::Response, flags, stream, |out| encode_response(out, head))?;
         state.answered = true;
         if status >= 200 {
             state.outgoing.phase = if end { Phase::Ended } else { Phase::Body };
         }
-        if last {
+        if named && let Some(deferred) = self.shared.take_deferred(stream) {
+            self.shared.put_named_end(stream, deferred);
+        } else if last {
             self.shared.on_wire(stream, true, ready);
         }
         Ok(())
@@ -158,6 +171,15 @@ impl ProcessLink {
         assert!(end || !ready, "ready before the end of stream {stream}");
         self.shared.trailers(stream, encode_trailers(trailers)?, end, ready);
         Ok(())
+    }
+
+    /// Names the work that will go on after the response. It is told with the end of the response
+    /// unless the slot is ready with it, and cut to [`DEFERRED_MAX`] bytes. The last name counts.
+    pub fn defer(&mut self, stream: u64, name: &str) {
+        if let Some(state) = self.shared.streams.get_mut(&stream) {
+            let name = cut(name, DEFERRED_MAX);
+            state.deferred = (!name.is_empty()).then(|| name.into());
+        }
     }
 
     /// The response is complete; `ready`: the slot is free as well.
@@ -213,6 +235,52 @@ impl ProcessLink {
         self.shared.out.frame(Kind::Bounce, Flags::NONE, stream, &[]);
     }
 
+    /// Asks to be taken out of band; the reason is cut to [`OOB_REASON_MAX`] bytes. False: nothing
+    /// was said, because the link is not open or the process is on its way out.
+    ///
+    /// # Panics
+    ///
+    /// Unless the kind has 1 to [`OOB_KIND_MAX`] bytes.
+    pub fn oob_request(&mut self, mut request: OobRequest) -> bool {
+        assert!(is_oob_kind(&request.kind), "out-of-band work of kind {:?}", request.kind);
+        if self.role.state != State::Open {
+            return false;
+        }
+        request.reason.truncate(cut(&request.reason, OOB_REASON_MAX).len());
+        self.shared.out.message(Kind::OobRequest, Flags::NONE, 0, &request);
+        true
+    }
+
+    /// No longer asks for this kind. OOB_START for it may be on its way.
+    ///
+    /// # Panics
+    ///
+    /// Unless the kind has 1 to [`OOB_KIND_MAX`] bytes.
+    pub fn oob_withdraw(&mut self, kind: &str) {
+        assert!(is_oob_kind(kind), "out-of-band work of kind {kind:?}");
+        if self.role.state == State::Open {
+            let withdraw = OobWithdraw { kind: kind.to_owned() };
+            self.shared.out.message(Kind::OobWithdraw, Flags::NONE, 0, &withdraw);
+        }
+    }
+
+    /// Answers OOB_START: the process takes requests again.
+    ///
+    /// # Panics
+    ///
+    /// Unless the process is out of band.
+    pub fn oob_done(&mut self, outcome: u32, duration_ms: u64) {
+        let kind = self.role.out.take().expect("OOB_START came and was not answered");
+        let done = OobDone { kind, outcome, duration_ms };
+        self.shared.out.message(Kind::OobDone, Flags::NONE, 0, &done);
+    }
+
+    /// Whether OOB_START came and was not answered.
+    #[must_use]
+    pub const fn is_out(&self) -> bool {
+        self.role.out.is_some()
+    }
+
     /// Wishes to be drained, and goes on serving until the core agrees. Said once.
     pub fn drain_wanted(&mut self, reason: u32) {
         let connected = matches!(self.role.state, State::Waiting | State::Open);
@@ -241,4 +309,13 @@ impl ProcessLink {
         shared.unready -= (before - shared.streams.len()) as u32;
         shared.out.message(Kind::Goodbye, Flags::NONE, 0, &Goodbye { last });
     }
+}
+
+/// As much of `text` as fits into `max` bytes.
+fn cut(text: &str, max: usize) -> &str {
+    let mut end = text.len().min(max);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    &text[..end]
 }

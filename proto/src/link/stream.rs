@@ -143,6 +143,8 @@ pub(crate) struct Stream {
     pub(crate) ready: bool,
     pub(crate) detached: bool,
     pub(crate) cancelled: bool,
+    /// Process: the name of what goes on after the response.
+    pub(crate) deferred: Option<Box<str>>,
     /// Core: the head was too large; the owner was told that the response is broken.
     pub(crate) spoiled: bool,
 }
@@ -168,6 +170,7 @@ impl Stream {
             ready: false,
             detached: false,
             cancelled: false,
+            deferred: None,
             spoiled: false,
         }
     }

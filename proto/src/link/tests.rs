@@ -1,6 +1,9 @@
 //! Stories of the link, told with both ends at one table.
 
+mod deferred;
 mod flow;
+mod interrupt;
 mod life;
+mod oob;
 mod order;
 mod pair;

@@ -84,7 +84,8 @@ impl Schema {
 
     /// The message of a kind: its name is that of the kind.
     fn message(&self, kind: &str) -> Option<MessageDescriptor> {
-        let name = format!("{}{}", &kind[..1], kind[1..].to_lowercase());
+        let word = |word: &str| format!("{}{}", &word[..1], word[1..].to_lowercase());
+        let name: String = kind.split('_').map(word).collect();
         self.0.get_message_by_name(&format!("maitred.link.{name}"))
     }
 

@@ -6,7 +6,8 @@ use std::fmt::Debug;
 
 use bytes::Bytes;
 use maitred_proto::message::{
-    Abort, Cancel, Drain, Goodbye, Hello, Ping, Pong, Ready, Reject, Trailers, Welcome, Window,
+    Abort, Cancel, Drain, End, Goodbye, Hello, Interrupt, OobDone, OobRequest, OobStart,
+    OobWithdraw, Ping, Pong, Ready, Reject, Trailers, Welcome, Window,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -62,13 +63,28 @@ proptest! {
     #[test]
     fn the_messages_of_a_stream(
         headers in vec(bytes(), 0..10),
-        (number, detail) in any::<(u32, String)>(),
+        (number, detail, deferred) in any::<(u32, String, String)>(),
     ) {
         round_trip(Trailers { headers })?;
-        round_trip(Abort { reason: number, detail })?;
+        round_trip(Abort { reason: number, detail, deferred: deferred.clone() })?;
+        round_trip(End { deferred })?;
         round_trip(Cancel { reason: number })?;
         round_trip(Window { increment: number })?;
         round_trip(Ready { failed: number })?;
+        round_trip(Interrupt { action: number })?;
+    }
+
+    #[test]
+    fn the_messages_of_out_of_band_work(
+        (kind, reason) in any::<(String, String)>(),
+        (expected_ms, not_later_than_ms, number) in any::<(u64, u64, u32)>(),
+    ) {
+        round_trip(OobWithdraw { kind: kind.clone() })?;
+        let start = OobStart { kind: kind.clone(), requested_by: number, lease_ms: expected_ms };
+        round_trip(start)?;
+        let duration_ms = expected_ms;
+        round_trip(OobDone { kind: kind.clone(), outcome: number, duration_ms })?;
+        round_trip(OobRequest { kind, reason, expected_ms, not_later_than_ms })?;
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use bytes::{Bytes, BytesMut};
 use maitred_proto::link::{CoreEvent, CoreLink, ProcessEvent, ProcessLink};
-use maitred_proto::message::{Hello, Ready, ResponseHead, Welcome};
+use maitred_proto::message::{Hello, OobStart, Ready, ResponseHead, Welcome, interrupt};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
@@ -145,6 +145,9 @@ impl World {
                 self.carry_to_core();
                 self.core_hears();
             }
+            _ if some.is_multiple_of(2) => {
+                self.core.interrupt(stream, interrupt::DUMP);
+            }
             _ => {
                 self.core.ping();
             }
@@ -175,7 +178,12 @@ impl World {
         let (data, mut end) = exchange.down.next(stream, max);
         end |= cancelled;
         exchange.down.end_sent = end;
-        match some % 3 {
+        match some % 4 {
+            3 if end => {
+                self.process.defer(stream, "named");
+                self.process.body(stream, data, true, false);
+                self.process.ready(stream, Ready::default());
+            }
             0 if end => {
                 self.process.body(stream, data, true, false);
                 self.process.ready(stream, Ready { failed: 1 });
@@ -239,7 +247,7 @@ impl World {
                         self.core.cancel(stream, 1);
                     }
                 }
-                CoreEvent::End { stream, ready } => {
+                CoreEvent::End { stream, ready, .. } => {
                     let exchange = self.exchange(stream);
                     exchange.down.end_received = true;
                     exchange.readies += u32::from(ready);
@@ -279,6 +287,10 @@ proptest! {
             prop_assert!(steps < STEPS_MAX, "stuck: {:?}", world.exchanges);
         }
         world.core_hears();
+        // All slots are ready on both sides: this is when a process can be taken out of band.
+        world.core.oob_start(&OobStart { kind: "gc".into(), ..OobStart::default() });
+        world.process.receive(&mut BytesMut::from(world.core.transmit())).expect("in order");
+        prop_assert!(world.process.is_out());
         for (stream, exchange) in &world.exchanges {
             prop_assert_eq!(exchange.readies, 1, "stream {}", stream);
             prop_assert!(exchange.down.end_received, "stream {}", stream);

@@ -4,8 +4,8 @@ use bytes::{Bytes, BytesMut};
 use maitred_proto::frame::{Flags, Header, Kind};
 use maitred_proto::link::{CoreLink, ProcessLink};
 use maitred_proto::message::{
-    Abort, Cancel, Drain, Goodbye, Hello, Ping, Pong, Ready, Request, Response, Trailers, Welcome,
-    Window,
+    Abort, Cancel, Drain, End, Goodbye, Hello, Interrupt, OobRequest, OobWithdraw, Ping, Pong,
+    Ready, Request, Response, Trailers, Welcome, Window,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -91,9 +91,13 @@ fn response(stream: u64) -> impl Strategy<Value = Vec<Frame>> {
                 .map(|headers| message(Kind::Trailers, Flags::NONE, stream, &Trailers { headers }));
             let mut frames: Vec<Frame> = heads.chain(early).chain(bodies).chain(trailers).collect();
             let flags = Flags::of(false, together);
+            // Named work, also where the slot is said to be ready: odd, and no mistake.
+            let deferred = "x".repeat(failed as usize % 129);
             frames.push(match aborts {
-                true => message(Kind::Abort, flags, stream, &Abort::default()),
-                false => frame(Kind::End, flags, stream, &[]),
+                true => {
+                    message(Kind::Abort, flags, stream, &Abort { deferred, ..Abort::default() })
+                }
+                false => message(Kind::End, flags, stream, &End { deferred }),
             });
             let ready = Ready { failed: failed.into() };
             frames.extend((!together).then(|| message(Kind::Ready, Flags::NONE, stream, &ready)));
@@ -113,10 +117,14 @@ fn request(stream: u64) -> impl Strategy<Value = Vec<Frame>> {
             message(Kind::Cancel, Flags::NONE, stream, &Cancel { reason })
         }),
     ];
-    (headers(), bodies(stream, 2000), ending).prop_map(move |(headers, bodies, ending)| {
+    let interrupt = proptest::option::of((1..4_u32).prop_map(move |action| {
+        message(Kind::Interrupt, Flags::NONE, stream, &Interrupt { action })
+    }));
+    let parts = (headers(), bodies(stream, 2000), interrupt, ending);
+    parts.prop_map(move |(headers, bodies, interrupt, ending)| {
         let head = Request { method: "GET".into(), headers, ..Request::default() };
         let head = message(Kind::Request, Flags::NONE, stream, &head);
-        std::iter::once(head).chain(bodies).chain([ending]).collect()
+        std::iter::once(head).chain(bodies).chain(interrupt).chain([ending]).collect()
     })
 }
 
@@ -184,6 +192,13 @@ pub(crate) fn to_core() -> impl Strategy<Value = Vec<u8>> {
     let life = [
         message(Kind::Pong, Flags::NONE, 0, &pong),
         message(Kind::Drain, Flags::NONE, 0, &Drain { reason: 8 }),
+        message(
+            Kind::OobRequest,
+            Flags::NONE,
+            0,
+            &OobRequest { kind: "gc".into(), ..OobRequest::default() },
+        ),
+        message(Kind::OobWithdraw, Flags::NONE, 0, &OobWithdraw { kind: "gc".into() }),
         message(Kind::Goodbye, Flags::NONE, 0, &Goodbye { last: 6 }),
     ];
     let responses = STREAMS.map(response);

@@ -43,7 +43,7 @@ impl Driver {
                 let map = head::trailers(&trailers);
                 self.close_stream(inner, &stream, (end, ready), Some(map));
             }
-            CoreEvent::End { stream, ready } => {
+            CoreEvent::End { stream, ready, .. } => {
                 let Some(stream) = inner.stream(process, stream) else { return };
                 self.close_stream(inner, &stream, (true, ready), None);
             }

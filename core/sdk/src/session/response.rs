@@ -174,7 +174,11 @@ impl Session {
             }
             open.response = Phase::Ended;
             open.held = None;
-            link.abort(stream, Abort { reason, detail: detail.to_owned() }, false);
+            link.abort(
+                stream,
+                Abort { reason, detail: detail.to_owned(), ..Abort::default() },
+                false,
+            );
             Ok(())
         })
     }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
 use maitred_proto::link::{ProcessEvent, ProcessLink};
-use maitred_proto::message::{self, Abort, Ready, reason};
+use maitred_proto::message::{self, Abort, Ready, outcome, reason};
 use rustc_hash::FxHashMap;
 
 use super::socket::Reader;
@@ -131,7 +131,11 @@ impl State {
         if let Some(left) = self.streams.remove(&stream) {
             if left.response != Phase::Ended {
                 let detail = "the host left without a response".to_owned();
-                self.link.abort(stream, Abort { reason: reason::APP_ERROR, detail }, false);
+                self.link.abort(
+                    stream,
+                    Abort { reason: reason::APP_ERROR, detail, ..Abort::default() },
+                    false,
+                );
             } else if left.held.is_some_and(|held| held.end) {
                 self.link.end(stream, false);
             }
@@ -190,6 +194,9 @@ impl State {
             ProcessEvent::Cancel { stream, .. } => self.cancel(stream),
             ProcessEvent::Writable { .. } => {}
             ProcessEvent::Drain { .. } => self.drain(),
+            // A wish that a process may leave unheard.
+            ProcessEvent::Interrupt { .. } => {}
+            ProcessEvent::OobStart(_) => self.link.oob_done(outcome::NO_HANDLER, 0),
             // Only while the link is opened.
             ProcessEvent::Welcome(_) | ProcessEvent::Reject(_) => {}
         }
@@ -201,7 +208,7 @@ impl State {
             // The app never hears of it.
             self.offered.remove(place);
             self.streams.remove(&stream);
-            let abort = Abort { reason: reason::CANCELLED, detail: String::new() };
+            let abort = Abort { reason: reason::CANCELLED, ..Abort::default() };
             self.link.abort(stream, abort, true);
         } else if let Some(open) = self.streams.get_mut(&stream) {
             open.cancelled = true;

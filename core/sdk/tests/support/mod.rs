@@ -187,7 +187,7 @@ impl Core {
                     self.link.consumed(stream, data.len());
                 }
             }
-            CoreEvent::End { stream, ready } => {
+            CoreEvent::End { stream, ready, .. } => {
                 self.at(stream, true, ready);
             }
             CoreEvent::Abort { stream, ready, .. } => self.at(stream, true, ready).aborted = true,

@@ -2,11 +2,30 @@
 
 use super::{CoreLink, State};
 use crate::error::Error;
-use crate::frame::{Flags, HEAD_MAX};
+use crate::frame::{DEFERRED_MAX, Flags, HEAD_MAX, Kind, OOB_REASON_MAX};
 use crate::link::event::CoreEvent;
 use crate::link::incoming::Frame;
 use crate::link::stream::Phase;
-use crate::message::{Abort, Goodbye, Pong, Ready, Trailers, decode_response, reason};
+use crate::message::{
+    Abort, End, Goodbye, OobDone, OobRequest, OobWithdraw, Pong, Ready, Trailers, decode_response,
+    reason,
+};
+
+/// How a response ends.
+enum Ending {
+    /// With the name of what goes on.
+    End(String),
+    Abort(Abort),
+}
+
+impl Ending {
+    fn deferred(&self) -> &str {
+        match self {
+            Self::End(deferred) => deferred,
+            Self::Abort(abort) => &abort.deferred,
+        }
+    }
+}
 
 /// What arrives for a stream.
 impl CoreLink {
@@ -38,7 +57,7 @@ impl CoreLink {
         if !unwanted {
             self.events.push_back(CoreEvent::Response { stream, head, end, ready });
         } else if end {
-            self.events.push_back(CoreEvent::End { stream, ready });
+            self.events.push_back(CoreEvent::End { stream, ready, deferred: String::new() });
         }
         Ok(())
     }
@@ -58,7 +77,7 @@ impl CoreLink {
         if !data.is_empty() {
             self.events.push_back(CoreEvent::Body { stream, data, end, ready });
         } else if end {
-            self.events.push_back(CoreEvent::End { stream, ready });
+            self.events.push_back(CoreEvent::End { stream, ready, deferred: String::new() });
         }
         Ok(())
     }
@@ -83,30 +102,40 @@ impl CoreLink {
         Ok(())
     }
 
-    /// END, or ABORT with its message.
-    pub(super) fn on_end(&mut self, frame: &Frame, abort: Option<Abort>) -> Result<(), Error> {
+    pub(super) fn on_end(&mut self, frame: &Frame) -> Result<(), Error> {
+        let ending = match frame.kind {
+            Kind::Abort => Ending::Abort(frame.message()?),
+            _ => Ending::End(frame.message::<End>()?.deferred),
+        };
+        if ending.deferred().len() > DEFERRED_MAX {
+            return Err(frame.bad_payload("a label that is too long"));
+        }
         let Some(stream) = self.shared.lookup(frame.kind, frame.stream)? else { return Ok(()) };
         // Nobody misses the head of a response that nobody wants.
         let unanswered = stream.cancelled && stream.incoming.phase == Phase::Head;
         if stream.incoming.phase == Phase::Ended || !(stream.spoiled || unanswered) {
             stream.incoming.phase.after(frame.kind, frame.stream)?;
         }
-        self.finish(frame, abort);
+        self.finish(frame, ending);
         Ok(())
     }
 
     /// Tells the end of a response, unless it was told when the head was too large.
-    fn finish(&mut self, frame: &Frame, abort: Option<Abort>) {
+    fn finish(&mut self, frame: &Frame, ending: Ending) {
         let told = self.shared.streams.get(&frame.stream).is_some_and(|stream| stream.spoiled);
         let ready = self.complete(frame);
         let stream = frame.stream;
-        match abort {
+        match ending {
             _ if told && ready => {
                 self.events.push_back(CoreEvent::Ready { stream, ready: Ready::default() });
             }
             _ if told => {}
-            Some(abort) => self.events.push_back(CoreEvent::Abort { stream, abort, ready }),
-            None => self.events.push_back(CoreEvent::End { stream, ready }),
+            Ending::Abort(abort) => {
+                self.events.push_back(CoreEvent::Abort { stream, abort, ready });
+            }
+            Ending::End(deferred) => {
+                self.events.push_back(CoreEvent::End { stream, ready, deferred });
+            }
         }
     }
 
@@ -184,7 +213,7 @@ impl CoreLink {
             return Err(frame.bad_order("after its end"));
         }
         if frame.flags.has(Flags::END) {
-            self.finish(frame, None);
+            self.finish(frame, Ending::End(String::new()));
             return Ok(());
         }
         self.flags(frame).map(|_| ())
@@ -201,7 +230,8 @@ impl CoreLink {
         }
         let (kind, length) = (frame.kind.name(), frame.payload.len());
         let detail = format!("head_too_large: {kind} of {length} bytes, limit {HEAD_MAX}");
-        let abort = Abort { reason: reason::INVALID_RESPONSE, detail };
+        let reason = reason::INVALID_RESPONSE;
+        let abort = Abort { reason, detail, ..Abort::default() };
         self.events.push_back(CoreEvent::Abort { stream: frame.stream, abort, ready });
         Ok(())
     }
@@ -209,6 +239,38 @@ impl CoreLink {
 
 /// What arrives for the link.
 impl CoreLink {
+    pub(super) fn on_oob_request(&mut self, frame: &Frame) -> Result<(), Error> {
+        if self.role.state == State::Greeted {
+            return Err(frame.bad_order("before WELCOME"));
+        }
+        let request: OobRequest = frame.message()?;
+        frame.oob_kind(&request.kind)?;
+        if request.reason.len() > OOB_REASON_MAX {
+            return Err(frame.bad_payload("a reason that is too long"));
+        }
+        self.events.push_back(CoreEvent::OobRequest(request));
+        Ok(())
+    }
+
+    pub(super) fn on_oob_withdraw(&mut self, frame: &Frame) -> Result<(), Error> {
+        if self.role.state == State::Greeted {
+            return Err(frame.bad_order("before WELCOME"));
+        }
+        let OobWithdraw { kind } = frame.message()?;
+        frame.oob_kind(&kind)?;
+        self.events.push_back(CoreEvent::OobWithdraw { kind });
+        Ok(())
+    }
+
+    pub(super) fn on_oob_done(&mut self, frame: &Frame) -> Result<(), Error> {
+        let done: OobDone = frame.message()?;
+        if self.role.out.take().is_none_or(|kind| kind != done.kind) {
+            return Err(frame.bad_order("that answers no OOB_START"));
+        }
+        self.events.push_back(CoreEvent::OobDone(done));
+        Ok(())
+    }
+
     pub(super) fn on_pong(&mut self, frame: &Frame) -> Result<(), Error> {
         let Pong { highest, mut unready, host_age_ms } = frame.message()?;
         if self.role.ping.take() != Some(highest) {

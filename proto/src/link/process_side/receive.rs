@@ -6,7 +6,10 @@ use crate::frame::{Flags, Kind};
 use crate::link::event::ProcessEvent;
 use crate::link::incoming::Frame;
 use crate::link::stream::{Phase, Stream};
-use crate::message::{Cancel, Drain, Ping, Pong, Trailers, Welcome, Window, decode_request};
+use crate::message::{
+    Cancel, Drain, End, Interrupt, OobStart, Ping, Pong, Trailers, Welcome, Window, decode_request,
+    interrupt,
+};
 use crate::version::SPOKEN;
 
 impl ProcessLink {
@@ -41,11 +44,16 @@ impl ProcessLink {
             }
             Kind::Ping => self.on_ping(frame),
             Kind::Drain => self.on_drain(frame),
+            Kind::Interrupt => self.on_interrupt(frame),
+            Kind::OobStart => self.on_oob_start(frame),
             Kind::Hello
             | Kind::Response
             | Kind::Abort
             | Kind::Ready
             | Kind::Detach
+            | Kind::OobRequest
+            | Kind::OobWithdraw
+            | Kind::OobDone
             | Kind::Pong
             | Kind::Goodbye
             | Kind::Bounce => Err(Error::WrongDirection { kind: frame.kind.name() }),
@@ -68,6 +76,9 @@ impl ProcessLink {
         }
         if frame.stream <= self.shared.highest {
             return Err(Error::BadStream { kind: frame.kind.name(), stream: frame.stream });
+        }
+        if self.role.out.is_some() {
+            return Err(frame.bad_order("to a process that is out of band"));
         }
         if self.shared.unready >= self.role.slots {
             return Err(frame.bad_order("while no slot is ready"));
@@ -114,6 +125,7 @@ impl ProcessLink {
     fn on_end(&mut self, frame: &Frame) -> Result<(), Error> {
         let Some(stream) = self.shared.lookup(frame.kind, frame.stream)? else { return Ok(()) };
         stream.incoming.phase = stream.incoming.phase.after(frame.kind, frame.stream)?;
+        let End { .. } = frame.message()?;
         self.events.push_back(ProcessEvent::End { stream: frame.stream });
         Ok(())
     }
@@ -161,6 +173,41 @@ impl ProcessLink {
         let pong = Pong { highest, unready, host_age_ms: self.role.host_age_ms };
         self.shared.out.message(Kind::Pong, Flags::NONE, 0, &pong);
         self.role.pong_ends_at = self.shared.out.position();
+        Ok(())
+    }
+
+    fn on_interrupt(&mut self, frame: &Frame) -> Result<(), Error> {
+        let Interrupt { action } = frame.message()?;
+        match (frame.stream, action) {
+            (_, interrupt::DUMP) => {}
+            (0, interrupt::RAISE) => {
+                return Err(Error::BadStream { kind: frame.kind.name(), stream: 0 });
+            }
+            (_, interrupt::RAISE) => {}
+            // What a newer core may want is no more than a wish.
+            _ => {
+                self.shared.counters.skipped_frames += 1;
+                return Ok(());
+            }
+        }
+        if frame.stream != 0 && self.shared.lookup(frame.kind, frame.stream)?.is_none() {
+            return Ok(());
+        }
+        self.events.push_back(ProcessEvent::Interrupt { stream: frame.stream, action });
+        Ok(())
+    }
+
+    fn on_oob_start(&mut self, frame: &Frame) -> Result<(), Error> {
+        if self.role.state != State::Open || self.role.out.is_some() {
+            return Err(frame.bad_order("after DRAIN or another one"));
+        }
+        if self.shared.unready > 0 {
+            return Err(frame.bad_order("while a slot is not ready"));
+        }
+        let start: OobStart = frame.message()?;
+        frame.oob_kind(&start.kind)?;
+        self.role.out = Some(start.kind.clone());
+        self.events.push_back(ProcessEvent::OobStart(start));
         Ok(())
     }
 

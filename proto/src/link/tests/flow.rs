@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use bytes::Bytes;
 
-use super::pair::{Pair, frame, frames, zeros};
+use super::pair::{Pair, end, frame, frames, zeros};
 use crate::frame::{Flags, Kind, PAYLOAD_MAX, WINDOW};
 use crate::link::out::OUT_MAX;
 use crate::link::{CoreEvent, ProcessEvent};
@@ -129,7 +129,7 @@ fn what_ready_has_to_tell_gets_a_frame_of_its_own() {
     let (mut pair, stream) = Pair::with_request(true);
     pair.respond(stream, 200, false, false);
     pair.process.body(stream, zeros(FULL), false, false);
-    let abort = Abort { reason: reason::APP_ERROR, detail: String::new() };
+    let abort = Abort { reason: reason::APP_ERROR, ..Abort::default() };
     pair.process.abort(stream, abort, false);
     pair.process.ready(stream, Ready { failed: 1 });
     let bytes = written(&mut pair, 1000);
@@ -152,7 +152,7 @@ fn after_cancel_bodies_are_dropped_and_ready_still_counts() {
     pair.process.end(stream, false);
     pair.process.ready(stream, Ready::default());
     let ready = CoreEvent::Ready { stream, ready: Ready::default() };
-    assert_eq!(pair.core_hears(), [CoreEvent::End { stream, ready: false }, ready]);
+    assert_eq!(pair.core_hears(), [end(stream, false), ready]);
 }
 
 #[test]
@@ -178,7 +178,7 @@ fn a_cancelled_request_may_end_without_a_head() {
     pair.core.body(stream, zeros(10), true);
     pair.process_hears();
     pair.process.end(stream, true);
-    assert_eq!(pair.core_hears(), [CoreEvent::End { stream, ready: true }]);
+    assert_eq!(pair.core_hears(), [end(stream, true)]);
 }
 
 #[test]
@@ -194,7 +194,7 @@ fn cancel_lets_an_end_out_that_waited_behind_a_body() {
     assert_eq!(pair.process_hears(), [], "the app has said everything: nothing to stop");
     assert_eq!(pair.process.open_streams(), 1);
     let events = pair.core_hears();
-    assert!(events.contains(&CoreEvent::End { stream: second, ready: true }), "{events:?}");
+    assert!(events.contains(&end(second, true)), "{events:?}");
     assert_eq!(pair.core.open_streams(), 0);
 }
 

@@ -2,14 +2,10 @@
 
 use bytes::{Bytes, BytesMut};
 
-use super::pair::{Pair, frame, frames, zeros};
+use super::pair::{Pair, end, frame, frames, zeros};
 use crate::frame::{Flags, HEAD_MAX, Kind};
 use crate::link::{CoreEvent, ProcessEvent};
 use crate::message::{Abort, Ready, ResponseHead, Trailers, reason};
-
-fn end(stream: u64, ready: bool) -> CoreEvent {
-    CoreEvent::End { stream, ready }
-}
 
 fn ready(stream: u64, failed: u32) -> CoreEvent {
     CoreEvent::Ready { stream, ready: Ready { failed } }
@@ -112,7 +108,7 @@ fn a_detached_stream_lives_on_without_its_slot() {
 #[test]
 fn an_abort_may_come_before_any_head() {
     let (mut pair, stream) = Pair::with_request(true);
-    let abort = Abort { reason: reason::APP_ERROR, detail: "boom".into() };
+    let abort = Abort { reason: reason::APP_ERROR, detail: "boom".into(), ..Abort::default() };
     pair.process.abort(stream, abort.clone(), true);
     assert_eq!(pair.core_hears(), [CoreEvent::Abort { stream, abort, ready: true }]);
     assert_eq!(pair.core.open_streams(), 0);

@@ -94,6 +94,11 @@ pub(super) fn frame(kind: Kind, flags: Flags, stream: u64, payload: &[u8]) -> Ve
     [&Header::new(kind, flags, stream, payload.len()).encode()[..], payload].concat()
 }
 
+/// A response that is complete, without a name for what goes on.
+pub(super) const fn end(stream: u64, ready: bool) -> CoreEvent {
+    CoreEvent::End { stream, ready, deferred: String::new() }
+}
+
 /// The kinds, streams and lengths of the frames in `bytes`.
 pub(super) fn frames(mut bytes: &[u8]) -> Vec<(Kind, Flags, u64, usize)> {
     let mut found = Vec::new();
