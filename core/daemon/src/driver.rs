@@ -31,6 +31,7 @@ use crate::supervise::{Order, Roster};
 
 mod bodies;
 mod events;
+mod oob;
 mod perform;
 
 /// Translates between the world and the engine.

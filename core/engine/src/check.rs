@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::engine::{Engine, Timer};
 use crate::id::{PoolId, SlotId};
+use crate::oob::Stage;
 use crate::pool::Pool;
 use crate::process::{Phase, Process};
 use crate::request::Place;
@@ -42,6 +43,7 @@ impl Engine {
         let isolated = |process: &&Process| matches!(process.phase, Phase::Isolated { .. });
         let isolated: Vec<_> = self.members(id).filter(isolated).map(|it| it.id).collect();
         assert_eq!(Vec::from_iter(pool.isolated), isolated, "{id}: at most one is isolated");
+        self.check_oob(id, pool);
         // Rule R2.
         assert!(pool.queue.is_empty() || pool.idle.is_empty(), "{id}: a request waits needlessly");
         for (queue, suspect) in [(&pool.queue, false), (&pool.suspects, true)] {
@@ -53,6 +55,36 @@ impl Engine {
             }
         }
         self.check_equation(id, pool);
+    }
+
+    /// Rule R8.
+    fn check_oob(&self, id: PoolId, pool: &Pool) {
+        let out = |process: &&Process| process.phase.is_out_of_band();
+        let out: BTreeSet<_> = self.members(id).filter(out).map(|process| process.id).collect();
+        assert!(out.len() <= pool.limits.oob.concurrent as usize, "{id}: too many are away");
+        assert_eq!(pool.budget.taken, out, "{id}: the budget is not what the phases say");
+        let serving = self.members(id).filter(|it| it.phase == Phase::Serving).count();
+        assert_eq!(pool.budget.serving, serving, "{id}: the budget counts wrong");
+        for &process in &out {
+            let Phase::Quiescing { ask } = self.processes[&process].phase else { continue };
+            assert!(pool.has_floor(), "{id}: {process} quiesces below the floor");
+            let due = pool.oob.asks[&ask].deadline <= self.now;
+            assert!(due || pool.waiting() == 0, "{id}: {process} quiesces while a request waits");
+        }
+        let mut lines = (BTreeSet::new(), BTreeSet::new());
+        for (&id, ask) in &pool.oob.asks {
+            assert!(self.processes[&ask.process].asks.contains(&id), "an ask of nobody");
+            match ask.stage {
+                Stage::Waiting if ask.deadline <= self.now => {
+                    lines.1.insert((ask.deadline, id));
+                }
+                Stage::Waiting => {
+                    lines.0.insert(id);
+                }
+                _ => {}
+            }
+        }
+        assert_eq!((&pool.oob.line, &pool.oob.overdue), (&lines.0, &lines.1), "{id}: asks in line");
     }
 
     /// Rule R4.
@@ -111,6 +143,12 @@ fn check_process(process: &Process) {
             // It may have detached, and then it is there twice.
             let alone = process.occupied() == 1 && process.detached.len() <= 1;
             assert!(alone && !stack.contains(&guest), "{id}: its suspect is not alone");
+        }
+        Phase::Out { ask } => {
+            assert_eq!((process.occupied(), process.out), (0, Some(ask)), "{id} is out and busy");
+        }
+        Phase::Quiescing { ask } => {
+            assert!(process.asks.contains(&ask), "{id} quiesces for nothing")
         }
         Phase::Isolated { guest: None } | Phase::Draining { .. } | Phase::Leaving { .. } => {}
     }

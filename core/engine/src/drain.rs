@@ -54,7 +54,8 @@ impl Engine {
     /// Closes the link of a process that has finished.
     pub(crate) fn close_when_empty(&mut self, process: ProcessId) {
         let Some(record) = self.processes.get(&process) else { return };
-        if matches!(record.phase, Phase::Draining { goodbye: true, .. }) && record.is_empty() {
+        let done = record.is_empty() && record.out.is_none();
+        if matches!(record.phase, Phase::Draining { goodbye: true, .. }) && done {
             let exit_max = self.pools[&record.pool].limits.exit_max;
             self.put(Output::CloseLink { process });
             self.part(process, KillReason::LinkLost, Some(exit_max));
@@ -70,6 +71,8 @@ impl Engine {
             Phase::Booting => self.boot_lease_ran_out(process),
             Phase::Serving => {}
             Phase::Isolated { .. } => self.isolation_lease_ran_out(process),
+            Phase::Quiescing { ask } => self.quiescing_lease_ran_out(process, ask),
+            Phase::Out { ask } => self.oob_lease_ran_out(process, ask),
             Phase::Draining { goodbye, terminated: false } => {
                 self.set_timer(process, Some(self.now + exit_max));
                 self.change_phase(process, Phase::Draining { goodbye, terminated: true });
@@ -117,8 +120,9 @@ impl Engine {
         let rests = |process: &&Process| process.is_staying() && !process.any_running();
         let mut resting: Vec<&Process> = self.members(pool).filter(rests).collect();
         // The spare one is the one that could take a retry soonest.
-        resting
-            .sort_by_key(|process| (!process.is_up(), process.wants_drain, process.rank_if_idle()));
+        resting.sort_by_key(|process| {
+            (!process.is_up(), process.out, process.wants_drain, process.rank_if_idle())
+        });
         let resting: Vec<ProcessId> =
             resting.into_iter().skip(spare).map(|process| process.id).collect();
         for process in resting {

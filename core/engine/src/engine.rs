@@ -43,6 +43,8 @@ pub(crate) enum Timer {
     Process(ProcessId),
     /// Try again to boot.
     Boot(PoolId),
+    /// The out-of-band work of a pool: a deadline, or another try.
+    Oob(PoolId),
     /// Cut what is left.
     Stop,
 }
@@ -154,6 +156,9 @@ impl Engine {
             Input::SpawnFailed { process } => self.spawn_failed(process),
             Input::Hello { process, slots } => self.hello(process, slots),
             Input::DrainWanted { process } => self.want_drain(process),
+            Input::OobAsked { process, what } => self.ask_oob(process, what),
+            Input::OobWithdrawn { process, kind } => self.withdraw_oob(process, &kind),
+            Input::OobDone { process, word } => self.oob_done(process, word),
             Input::Goodbye { process, unstarted } => self.goodbye(process, &unstarted),
             Input::LinkLost { process, unstarted } => self.link_lost(process, &unstarted),
             Input::Misbehaved { process } => self.misbehaved(process),
@@ -173,6 +178,7 @@ impl Engine {
             match timer {
                 Timer::Process(process) => self.lease_ran_out(process),
                 Timer::Boot(pool) => self.staff(pool),
+                Timer::Oob(pool) => self.oob_alarm(pool),
                 Timer::Stop => self.cut(),
             }
         }
@@ -188,6 +194,7 @@ impl Engine {
     fn settle(&mut self) {
         while let Some(pool) = self.touched.pop() {
             self.dispatch(pool);
+            self.settle_oob(pool);
             self.drain_what_rests(pool);
         }
     }

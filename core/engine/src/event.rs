@@ -58,6 +58,12 @@ pub enum Input {
     Hello { process: ProcessId, slots: u32 },
     /// It would like to be drained (it got SIGTERM).
     DrainWanted { process: ProcessId },
+    /// Out-of-band work is asked for: by its app, by a header of its response, or by an operator.
+    OobAsked { process: ProcessId, what: OobAsk },
+    /// Its app does not want out-of-band work of this kind any more.
+    OobWithdrawn { process: ProcessId, kind: String },
+    /// Its app is done with the out-of-band work that it was granted.
+    OobDone { process: ProcessId, word: OobWord },
     /// It answered DRAIN. `unstarted`: slots whose request it never gave to the app.
     Goodbye { process: ProcessId, unstarted: Vec<u32> },
     /// Its link closed or broke. `unstarted`: slots whose request was never handed to the kernel.
@@ -85,6 +91,83 @@ pub struct Traits {
     pub idempotent: bool,
     /// The whole body is held by the core, so the request can be sent again.
     pub body_held: bool,
+}
+
+/// A wish for out-of-band work.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OobAsk {
+    /// What the work is, in the app's own word ("gc"). Asks of one kind coalesce.
+    pub kind: String,
+    /// Why, for people. May be empty.
+    pub reason: String,
+    /// Who asks.
+    pub by: OobBy,
+    /// How long the app thinks that it will take.
+    pub expected: Option<Duration>,
+    /// How long it may wait for a quiet moment, if the app says so.
+    pub not_later_than: Option<Duration>,
+}
+
+/// Who asks for out-of-band work. Of asks that coalesce the greater one counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum OobBy {
+    /// A header of a response.
+    Header,
+    /// A call in the app.
+    App,
+    /// An operator.
+    Operator,
+}
+
+/// The app's word at the end of out-of-band work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum OobWord {
+    /// It is done.
+    Done,
+    /// The handler raised an error.
+    Failed,
+    /// There is no handler for this kind.
+    NoHandler,
+}
+
+/// How a wish for out-of-band work ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum OobOutcome {
+    /// The app did it.
+    Done,
+    /// The app's handler raised an error.
+    Failed,
+    /// The app has no handler for this kind.
+    NoHandler,
+    /// The app took its wish back.
+    Withdrawn,
+    /// Its process leaves, or asked for too many kinds: it never began.
+    Dropped,
+    /// Its process died, or was ended, while it was out.
+    Lost,
+    /// It exceeded its lease; the process is replaced.
+    Overstayed,
+}
+
+/// The story of one wish for out-of-band work.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OobRecord {
+    /// What was asked for, and by whom.
+    pub what: OobAsk,
+    /// When it was asked for.
+    pub asked_at: Time,
+    /// From then to its beginning, or to its end if it never began.
+    pub waited: Duration,
+    /// How long it was out. `None`: it never began.
+    pub took: Option<Duration>,
+    /// It did not begin before its deadline.
+    pub overdue: bool,
+    /// Asks that it stood for, beside the first one.
+    pub coalesced: u32,
+    /// How often quiescing was given up for it.
+    pub given_up: u32,
+    /// How it ended.
+    pub outcome: OobOutcome,
 }
 
 /// Why a response was broken off by the app's side.
@@ -127,6 +210,8 @@ pub enum Output {
     Spawn { process: ProcessId, pool: PoolId, generation: u32 },
     /// Send DRAIN on its link.
     Drain { process: ProcessId, why: DrainReason },
+    /// Tell it to do its out-of-band work: no request is in it, and none will be sent.
+    StartOob { process: ProcessId, kind: String, by: OobBy, lease: Duration },
     /// Close its link: the process exits.
     CloseLink { process: ProcessId },
     /// Send SIGTERM.
@@ -254,6 +339,10 @@ pub enum Notice {
     Poison { request: RequestId },
     /// A process is taken out so that a suspect can run alone in it.
     Isolated { process: ProcessId },
+    /// A wish for out-of-band work is past its deadline and has not begun.
+    OobOverdue { process: ProcessId, kind: String },
+    /// A wish for out-of-band work has its outcome.
+    OobEnded { process: ProcessId, record: OobRecord },
     /// The process said ready twice, or for a slot that was not taken.
     StrayReady { slot: SlotId },
 }

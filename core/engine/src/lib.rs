@@ -16,7 +16,8 @@
 //!
 //! Around them: `pool.rs` (what is known of a pool), `process.rs` and `slot.rs` (the one table
 //! that every gauge is derived from), `staff.rs` (keeping processes alive), `drain.rs` (letting
-//! them go), `check.rs` (what must always hold), [`snapshot`] (the picture for operators).
+//! them go), `oob.rs` and `withdraw.rs` (taking one away for a while), `check.rs` (what must
+//! always hold), [`snapshot`] (the picture for operators).
 //! [`Engine`] itself only routes.
 
 mod admit;
@@ -25,6 +26,7 @@ mod dispatch;
 mod drain;
 mod engine;
 mod finish;
+mod oob;
 mod pool;
 mod process;
 mod queue;
@@ -32,6 +34,7 @@ mod request;
 mod retry;
 mod slot;
 mod staff;
+mod withdraw;
 
 pub mod event;
 pub mod id;

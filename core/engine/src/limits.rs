@@ -45,6 +45,43 @@ pub struct PoolLimits {
     /// SIGTERM at the end of a core's drain to SIGKILL. Default 1 s: whoever stops the core has
     /// waited for `stop_at` already.
     pub cut_exit_max: Duration,
+    /// Out-of-band work.
+    pub oob: OobLimits,
+}
+
+/// The limits of out-of-band work (rule R8).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OobLimits {
+    /// Processes of the pool that may be quiescing or out at once. Default 1: what one does the
+    /// others do soon, and each that is away is capacity that its clients miss.
+    pub concurrent: u32,
+    /// Processes that must stay able to serve while another is away. Default 1: a pool that
+    /// serves nobody for a moment is an outage of that moment.
+    pub min_ready: u32,
+    /// OOB lease: told to begin, to the app's word that it is done. Default 60 s: a full
+    /// collection of a large heap takes seconds; what takes longer is stuck. The process is
+    /// drained and replaced then.
+    pub lease: Duration,
+    /// How long an ask waits for a quiet moment if it says nothing itself. Default 60 s: long
+    /// enough for a quiet moment at any load that leaves one, short enough for memory not to
+    /// grow far. After that any moment is good enough.
+    pub overdue_after: Duration,
+    /// Quiescing lease: how long a process may be withdrawn to become empty, and again how long
+    /// before the next try. Default 25 s, as the drain lease: the idle slots beside a request
+    /// that does not end get nothing to do meanwhile.
+    pub quiesce_max: Duration,
+}
+
+impl Default for OobLimits {
+    fn default() -> Self {
+        Self {
+            concurrent: 1,
+            min_ready: 1,
+            lease: Duration::from_secs(60),
+            overdue_after: Duration::from_secs(60),
+            quiesce_max: Duration::from_secs(25),
+        }
+    }
 }
 
 impl Default for PoolLimits {
@@ -64,6 +101,7 @@ impl Default for PoolLimits {
             suspicions_max: 5,
             isolation_max: Duration::from_secs(10),
             cut_exit_max: Duration::from_secs(1),
+            oob: OobLimits::default(),
         }
     }
 }

@@ -8,10 +8,12 @@ use serde::{Deserialize, Serialize};
 use crate::event::Refusal;
 use crate::id::{ProcessId, RequestId};
 use crate::limits::PoolLimits;
+use crate::oob::Oob;
 use crate::process::Rank;
 use crate::queue::{Queue, Waiting};
 use crate::snapshot::Totals;
 use crate::time::Time;
+use crate::withdraw::Budget;
 
 /// One pool.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -31,6 +33,9 @@ pub(crate) struct Pool {
     pub(crate) isolated: Option<ProcessId>,
     /// None is withdrawn for a suspect before this.
     pub(crate) isolation_pause_until: Time,
+    /// What is taken away from those that serve, and what must not be.
+    pub(crate) budget: Budget,
+    pub(crate) oob: Oob,
     pub(crate) boot: Boot,
     pub(crate) drain_rate: DrainRate,
     /// Outcomes and events since start. What can be derived is not kept here.
@@ -72,6 +77,8 @@ impl Pool {
             suspects: Queue::default(),
             isolated: None,
             isolation_pause_until: Time::default(),
+            budget: Budget::default(),
+            oob: Oob::default(),
             boot: Boot::default(),
             drain_rate: DrainRate::default(),
             totals: Totals::default(),

@@ -4,6 +4,8 @@
 //!   Booting ──hello──▶ Serving ◀──┐
 //!      │                │  ▲ isolate │ its suspect is done, or the lease ran out
 //!      │                │  └───────▶ Isolated
+//!      │                │
+//!      │                ├──▶ Quiescing ──all slots idle──▶ Out    and back to Serving
 //!      │                ▼ drain       │
 //!      │              Draining ◀──────┘
 //!      ▼                ▼ goodbye and all slots ready
@@ -19,7 +21,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::event::KillReason;
 use crate::id::{PoolId, ProcessId, RequestId, SlotId};
-use crate::slot::{Slot, SlotTimes};
+use crate::oob::AskId;
+use crate::slot::{Slot, SlotTimes, Withdrawal};
 use crate::time::Time;
 
 /// One OS process of a pool.
@@ -42,6 +45,10 @@ pub(crate) struct Process {
     pub(crate) idle: Vec<u32>,
     /// Streams that live here without a slot, whether or not they have their outcome.
     pub(crate) detached: BTreeSet<RequestId>,
+    /// Its asks for out-of-band work that have no outcome yet, oldest first.
+    pub(crate) asks: Vec<AskId>,
+    /// The one that it works on. It may have been told to leave meanwhile.
+    pub(crate) out: Option<AskId>,
     /// Its place among those that may take a request.
     pub(crate) rank: Option<Rank>,
     /// Rises with every use, so that ties go to the one whose caches are warm.
@@ -63,6 +70,10 @@ pub(crate) enum Phase {
     Serving,
     /// Withdrawn, so that a suspect can run alone in it; `guest` is its slot.
     Isolated { guest: Option<u32> },
+    /// Withdrawn, to become empty for the out-of-band work of this ask.
+    Quiescing { ask: AskId },
+    /// Empty, and busy with the out-of-band work of this ask.
+    Out { ask: AskId },
     /// Was told to finish. `terminated`: the lease ran out, and it got SIGTERM.
     Draining { goodbye: bool, terminated: bool },
     /// Only its exit is awaited. `kill`: what to say when that takes too long. `blame`: its
@@ -81,6 +92,13 @@ pub(crate) struct Rank {
     pub(crate) crowded: bool,
     used: Reverse<u64>,
     pub(crate) process: ProcessId,
+}
+
+impl Phase {
+    /// Whether it is taken out of its pool's budget: quiescing or out.
+    pub(crate) fn is_out_of_band(self) -> bool {
+        matches!(self, Self::Quiescing { .. } | Self::Out { .. })
+    }
 }
 
 impl Rank {
@@ -121,6 +139,8 @@ impl Process {
             slots: Vec::new(),
             idle: Vec::new(),
             detached: BTreeSet::new(),
+            asks: Vec::new(),
+            out: None,
             rank: None,
             used: Self::UNUSED,
             timer: None,
@@ -132,17 +152,29 @@ impl Process {
 
     /// Whether it will go on, as far as anyone knows.
     pub(crate) fn is_staying(&self) -> bool {
-        matches!(self.phase, Phase::Booting | Phase::Serving | Phase::Isolated { .. })
+        self.phase == Phase::Booting || self.is_up()
     }
 
     /// Whether it has booted and will go on.
     pub(crate) fn is_up(&self) -> bool {
-        matches!(self.phase, Phase::Serving | Phase::Isolated { .. })
+        match self.phase {
+            Phase::Serving | Phase::Isolated { .. } => true,
+            phase => phase.is_out_of_band(),
+        }
     }
 
     /// Whether its idle slots get no requests.
     pub(crate) fn is_withdrawn(&self) -> bool {
         self.phase != Phase::Serving
+    }
+
+    /// Why its idle slots get no requests, if they do not.
+    pub(crate) fn withdrawal(&self) -> Option<Withdrawal> {
+        match self.phase {
+            Phase::Serving => None,
+            phase if phase.is_out_of_band() => Some(Withdrawal::OutOfBand),
+            _ => Some(Withdrawal::Other),
+        }
     }
 
     pub(crate) fn occupied(&self) -> usize {
@@ -194,7 +226,7 @@ impl Process {
 
     /// The only way in which a slot changes, so that no slot time is lost.
     pub(crate) fn set_slot(&mut self, index: u32, slot: Slot, now: Time) {
-        let withdrawn = self.is_withdrawn();
+        let withdrawn = self.withdrawal();
         let old = std::mem::replace(&mut self.slots[index as usize], slot);
         self.times.add(old, now, withdrawn);
     }
@@ -202,9 +234,9 @@ impl Process {
     /// The only way in which the phase changes: idle slots may become withdrawn by it, and
     /// withdrawn ones idle.
     pub(crate) fn set_phase(&mut self, phase: Phase, now: Time) {
-        let withdrawn = self.is_withdrawn();
+        let withdrawn = self.withdrawal();
         self.phase = phase;
-        if withdrawn != self.is_withdrawn() {
+        if withdrawn != self.withdrawal() {
             for &index in &self.idle {
                 let slot = &mut self.slots[index as usize];
                 self.times.add(*slot, now, withdrawn);
@@ -214,7 +246,7 @@ impl Process {
     }
 
     fn settle_times(&mut self, now: Time) {
-        let withdrawn = self.is_withdrawn();
+        let withdrawn = self.withdrawal();
         for &slot in &self.slots {
             self.times.add(slot, now, withdrawn);
         }

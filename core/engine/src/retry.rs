@@ -182,7 +182,7 @@ impl Engine {
         let has_guest = record.isolated.is_some_and(|isolated| {
             self.processes[&isolated].phase != Phase::Isolated { guest: None }
         });
-        (one_slot || !has_guest).then_some(process)
+        (one_slot || (!has_guest && record.spares_one())).then_some(process)
     }
 
     fn is_suspects_turn(&self, pool: PoolId) -> bool {
@@ -205,7 +205,8 @@ impl Engine {
         }
         let again = self.now + ISOLATION_SEARCH_PAUSE;
         let in_phase = |phase| self.members(pool).filter(move |process| process.phase == phase);
-        if in_phase(Phase::Serving).count() < 2 && in_phase(Phase::Booting).next().is_some() {
+        let last = in_phase(Phase::Serving).count() < 2;
+        if !record.spares_one() || (last && in_phase(Phase::Booting).next().is_some()) {
             self.pool(pool).isolation_pause_until = again;
             return;
         }

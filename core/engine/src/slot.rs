@@ -33,14 +33,26 @@ impl Slot {
         matches!(self, Self::Running { .. })
     }
 
-    pub(crate) fn picture(&self, withdrawn: bool) -> SlotPicture {
+    pub(crate) fn picture(&self, withdrawn: Option<Withdrawal>) -> SlotPicture {
         match *self {
             Self::Running { request, .. } => SlotPicture::Running(request),
             Self::Deferred { request, .. } => SlotPicture::Deferred(request),
-            Self::Idle { .. } if withdrawn => SlotPicture::Withdrawn,
-            Self::Idle { .. } => SlotPicture::Idle,
+            Self::Idle { .. } => match withdrawn {
+                None => SlotPicture::Idle,
+                Some(Withdrawal::OutOfBand) => SlotPicture::OutOfBand,
+                Some(Withdrawal::Other) => SlotPicture::Withdrawn,
+            },
         }
     }
+}
+
+/// Why a free slot gets no request. Each has its own account of slot time (rule R2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Withdrawal {
+    /// Its process is quiescing for out-of-band work, or out.
+    OutOfBand,
+    /// Its process is isolated, drained or gone.
+    Other,
 }
 
 /// Slot time spent in each state.
@@ -50,16 +62,20 @@ pub(crate) struct SlotTimes {
     pub(crate) deferred: Duration,
     pub(crate) idle: Duration,
     pub(crate) withdrawn: Duration,
+    pub(crate) out_of_band: Duration,
 }
 
 impl SlotTimes {
     /// Adds what a slot has spent in its present state.
-    pub(crate) fn add(&mut self, slot: Slot, now: Time, withdrawn: bool) {
+    pub(crate) fn add(&mut self, slot: Slot, now: Time, withdrawn: Option<Withdrawal>) {
         let (sum, since) = match slot {
             Slot::Running { since, .. } => (&mut self.running, since),
             Slot::Deferred { since, .. } => (&mut self.deferred, since),
-            Slot::Idle { since } if withdrawn => (&mut self.withdrawn, since),
-            Slot::Idle { since } => (&mut self.idle, since),
+            Slot::Idle { since } => match withdrawn {
+                None => (&mut self.idle, since),
+                Some(Withdrawal::OutOfBand) => (&mut self.out_of_band, since),
+                Some(Withdrawal::Other) => (&mut self.withdrawn, since),
+            },
         };
         *sum += now.since(since);
     }

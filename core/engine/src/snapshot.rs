@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::event::{Failure, Refusal};
+use crate::event::{Failure, OobAsk, OobOutcome, Refusal};
 use crate::id::{PoolId, ProcessId, RequestId};
 use crate::time::Time;
 
@@ -39,6 +39,8 @@ pub struct PoolPicture {
     pub next_boot_at: Option<Time>,
     /// Where requests wait.
     pub queue: QueuePicture,
+    /// Out-of-band work.
+    pub oob: OobPicture,
     /// Sums over the slot table.
     pub slots: SlotCounts,
     /// Outcomes since start.
@@ -66,6 +68,61 @@ pub struct QueuePicture {
     pub longest_wait: Duration,
 }
 
+/// The out-of-band work of a pool.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct OobPicture {
+    /// Processes that may be quiescing or out at once.
+    pub concurrent: u32,
+    /// Processes that must stay able to serve meanwhile.
+    pub min_ready: u32,
+    /// The pool is too small ever to spare a process: out-of-band work is done on an empty queue.
+    pub small_pool: bool,
+    /// Wishes without an outcome, oldest first.
+    pub asks: Vec<OobAskPicture>,
+}
+
+/// A wish for out-of-band work that has no outcome yet.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OobAskPicture {
+    /// The process that it is about.
+    pub process: ProcessId,
+    /// What was asked for.
+    pub what: OobAsk,
+    /// How long ago it was asked for.
+    pub age: Duration,
+    /// It did not begin before its deadline.
+    pub overdue: bool,
+    /// Asks that it stands for, beside the first one.
+    pub coalesced: u32,
+    /// How often quiescing was given up for it.
+    pub given_up: u32,
+    /// What it waits for. `None`: it is out.
+    pub waits_for: Option<OobWaitsFor>,
+    /// How long it has been out.
+    pub out: Option<Duration>,
+}
+
+/// What a wish for out-of-band work waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum OobWaitsFor {
+    /// Its process is quiescing: for the slots that are still taken.
+    Slots,
+    /// As many processes as are allowed are away.
+    Limit,
+    /// Too few others would be able to serve.
+    Floor,
+    /// The pool is too small for the floor: for an empty queue and an idle process.
+    EmptyQueue,
+    /// Requests wait in the queue.
+    Queue,
+    /// No other process has an idle slot.
+    IdleSlot,
+    /// Its process is withdrawn for something else.
+    Process,
+    /// Its process did not become empty in time; it is tried again.
+    NextTry,
+}
+
 /// Slots by state; each slot is in exactly one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct SlotCounts {
@@ -75,7 +132,9 @@ pub struct SlotCounts {
     pub deferred: u64,
     /// May take a request.
     pub idle: u64,
-    /// Free, but its process gets no requests for now.
+    /// Free, but its process is quiescing for out-of-band work, or out.
+    pub out_of_band: u64,
+    /// Free, but its process gets no requests for now for another reason.
     pub withdrawn: u64,
 }
 
@@ -104,6 +163,10 @@ pub struct Totals {
     pub reconciled: u64,
     /// Readies for slots that were not taken.
     pub stray_readies: u64,
+    /// Wishes for out-of-band work, by outcome.
+    pub oob: BTreeMap<OobOutcome, u64>,
+    /// How often quiescing was given up.
+    pub oob_given_up: u64,
 }
 
 /// One process.
@@ -137,6 +200,8 @@ pub struct ProcessPicture {
     pub idle: Duration,
     /// See `running`.
     pub withdrawn: Duration,
+    /// See `running`.
+    pub out_of_band: Duration,
 }
 
 /// Where a process is in its life.
@@ -148,6 +213,10 @@ pub enum PhasePicture {
     Serving,
     /// Withdrawn so that a suspect can run alone in it.
     Isolated,
+    /// Withdrawn so that it becomes empty for out-of-band work.
+    Quiescing,
+    /// Busy with out-of-band work.
+    Out,
     /// Was told to finish.
     Draining,
     /// Its link is closed, it has not exited yet.
@@ -163,6 +232,8 @@ pub enum SlotPicture {
     Deferred(RequestId),
     /// May take a request.
     Idle,
+    /// Free, but its process is quiescing for out-of-band work, or out.
+    OutOfBand,
     /// Free, but its process gets no requests for now.
     Withdrawn,
 }

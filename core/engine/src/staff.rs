@@ -221,9 +221,12 @@ impl Engine {
     /// whether it is the isolated one of its pool.
     pub(crate) fn change_phase(&mut self, process: ProcessId, phase: Phase) {
         let now = self.now;
+        self.end_asks_of_leaver(process, phase);
         let Some(record) = self.processes.get_mut(&process) else { return };
+        let old = record.phase;
         record.set_phase(phase, now);
         let pool = record.pool;
+        self.pool(pool).budget.moved(process, old, phase);
         let isolated = &mut self.pool(pool).isolated;
         if matches!(phase, Phase::Isolated { .. }) {
             *isolated = Some(process);

@@ -9,7 +9,7 @@ use maitred_engine::event::{
 };
 use maitred_engine::id::{PoolId, ProcessId, RequestId, SlotId};
 
-use super::{Driver, Inner};
+use super::{Driver, Inner, oob};
 use crate::body::pump;
 use crate::exchange::{Answer, Route};
 use crate::supervise::{Order, Signal};
@@ -35,6 +35,7 @@ impl Driver {
                 }
             }
             Output::Drain { process, why } => drain(inner, process, why),
+            Output::StartOob { process, .. } => self.start_oob(inner, process),
             Output::CloseLink { process } => close_link(inner, process),
             Output::Terminate { process } => {
                 inner.order(Order::Signal { process, signal: Signal::TERM });
@@ -131,6 +132,11 @@ impl Driver {
                 let pid = inner.roster.pid_of(*process);
                 tracing::warn!(pid, "process is taken out to run a suspect alone");
             }
+            Notice::OobOverdue { process, kind } => {
+                let pid = inner.roster.pid_of(*process);
+                tracing::warn!(pid, kind, "out-of-band work is overdue");
+            }
+            Notice::OobEnded { process, record } => oob::ended(inner, *process, record),
             Notice::StrayReady { slot } => tracing::warn!(%slot, "ready from a slot that is free"),
         }
         inner.roster.note(inner.now, notice);

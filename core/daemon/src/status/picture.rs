@@ -202,7 +202,7 @@ impl View<'_> {
             running_us: us(picture.running),
             deferred_us: us(picture.deferred),
             idle_us: us(picture.idle),
-            withdrawn_us: us(picture.withdrawn),
+            withdrawn_us: us(picture.withdrawn + picture.out_of_band),
             sdk: own.sdk.clone(),
             runtime: own.runtime.clone(),
             readiness: own.readiness.clone(),
@@ -211,10 +211,12 @@ impl View<'_> {
 }
 
 fn readiness(draining: bool, pool: &PoolPicture) -> v1::Readiness {
-    let serves = pool
-        .processes
-        .iter()
-        .any(|process| matches!(process.phase, PhasePicture::Serving | PhasePicture::Isolated));
+    let serves = pool.processes.iter().any(|process| {
+        !matches!(
+            process.phase,
+            PhasePicture::Booting | PhasePicture::Draining | PhasePicture::Leaving
+        )
+    });
     match (draining, serves, pool.boot_failures) {
         (true, ..) => v1::Readiness::Draining,
         (_, true, _) => v1::Readiness::Ready,
@@ -226,11 +228,11 @@ fn readiness(draining: bool, pool: &PoolPicture) -> v1::Readiness {
 fn slots(pool: &PoolPicture) -> v1::Slots {
     let slots = pool.slots;
     v1::Slots {
-        total: slots.running + slots.deferred + slots.idle + slots.withdrawn,
+        total: slots.running + slots.deferred + slots.idle + slots.withdrawn + slots.out_of_band,
         running: slots.running,
         deferred: slots.deferred,
         idle: slots.idle,
-        withdrawn: slots.withdrawn,
+        withdrawn: slots.withdrawn + slots.out_of_band,
     }
 }
 
@@ -299,6 +301,8 @@ fn state(phase: PhasePicture) -> &'static str {
         PhasePicture::Booting => "booting",
         PhasePicture::Serving => "serving",
         PhasePicture::Isolated => "isolated",
+        PhasePicture::Quiescing => "quiescing",
+        PhasePicture::Out => "out of band",
         PhasePicture::Draining => "draining",
         PhasePicture::Leaving => "leaving",
     }
@@ -309,7 +313,7 @@ fn letter(slot: &SlotPicture) -> char {
         SlotPicture::Running(_) => 'R',
         SlotPicture::Deferred(_) => 'D',
         SlotPicture::Idle => '.',
-        SlotPicture::Withdrawn => '-',
+        SlotPicture::OutOfBand | SlotPicture::Withdrawn => '-',
     }
 }
 

@@ -6,8 +6,8 @@ use std::time::Duration;
 use maitred_engine::event::{ExitStatus, Failure, Outcome, Refusal, Times};
 use maitred_engine::id::{PoolId, ProcessId, RequestId};
 use maitred_engine::snapshot::{
-    PhasePicture, PoolPicture, ProcessPicture, QueuePicture, SlotCounts, SlotPicture, Snapshot,
-    Totals,
+    OobPicture, PhasePicture, PoolPicture, ProcessPicture, QueuePicture, SlotCounts, SlotPicture,
+    Snapshot, Totals,
 };
 use maitred_engine::time::Time;
 use maitred_proto::v1;
@@ -69,6 +69,7 @@ impl Sample {
             boot_failures: 0,
             next_boot_at: None,
             queue: QueuePicture { max: 1000, wait_max: secs(25), ..QueuePicture::default() },
+            oob: OobPicture::default(),
             slots: SlotCounts::default(),
             totals: Totals::default(),
             processes: Vec::new(),
@@ -133,6 +134,7 @@ impl Sample {
             deferred: if booted { hour * 9 } else { Duration::ZERO },
             idle: if booted { hour * 32 } else { Duration::ZERO },
             withdrawn: if booted { hour } else { Duration::ZERO },
+            out_of_band: Duration::ZERO,
         };
         let facts = ProcessFacts {
             sdk: if booted { "maitred-python 0.1.0".to_owned() } else { String::new() },
@@ -148,6 +150,7 @@ impl Sample {
                 SlotPicture::Running(_) => &mut pool.slots.running,
                 SlotPicture::Deferred(_) => &mut pool.slots.deferred,
                 SlotPicture::Idle => &mut pool.slots.idle,
+                SlotPicture::OutOfBand => &mut pool.slots.out_of_band,
                 SlotPicture::Withdrawn => &mut pool.slots.withdrawn,
             } += 1;
         }

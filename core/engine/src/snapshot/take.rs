@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 
 use super::{
-    PhasePicture, PoolPicture, ProcessPicture, QueuePicture, SlotCounts, SlotPicture, Snapshot,
+    OobAskPicture, OobPicture, PhasePicture, PoolPicture, ProcessPicture, QueuePicture, SlotCounts,
+    SlotPicture, Snapshot,
 };
 use crate::engine::Engine;
 use crate::id::PoolId;
+use crate::oob::{Ask, AskId, Stage};
 use crate::pool::Pool;
 use crate::process::{Phase, Process};
 use crate::time::Time;
@@ -40,9 +42,34 @@ impl Engine {
             boot_failures: pool.boot.failures,
             next_boot_at: pool.boot.next_at,
             queue: queue_picture(pool, now),
+            oob: self.oob_picture(pool, now),
             slots: count_slots(&processes),
             totals,
             processes,
+        }
+    }
+}
+
+impl Engine {
+    fn oob_picture(&self, pool: &Pool, now: Time) -> OobPicture {
+        let limits = &pool.limits.oob;
+        // What overstayed has its outcome.
+        let open = pool.oob.asks.iter().filter(|(_, ask)| ask.stage != Stage::Overstayed);
+        let picture = |(id, ask): (&AskId, &Ask)| OobAskPicture {
+            process: ask.process,
+            what: ask.what.clone(),
+            age: now.since(ask.asked_at),
+            overdue: ask.is_overdue(ask.began().unwrap_or(now)),
+            coalesced: ask.coalesced,
+            given_up: ask.given_up,
+            waits_for: self.oob_waits_for(pool, *id),
+            out: ask.began().map(|since| now.since(since)),
+        };
+        OobPicture {
+            concurrent: limits.concurrent,
+            min_ready: limits.min_ready,
+            small_pool: pool.is_small(),
+            asks: open.map(picture).collect(),
         }
     }
 }
@@ -68,6 +95,7 @@ fn count_slots(processes: &[ProcessPicture]) -> SlotCounts {
             SlotPicture::Running(_) => &mut counts.running,
             SlotPicture::Deferred(_) => &mut counts.deferred,
             SlotPicture::Idle => &mut counts.idle,
+            SlotPicture::OutOfBand => &mut counts.out_of_band,
             SlotPicture::Withdrawn => &mut counts.withdrawn,
         } += 1;
     }
@@ -75,7 +103,7 @@ fn count_slots(processes: &[ProcessPicture]) -> SlotCounts {
 }
 
 fn process_picture(process: &Process, now: Time) -> ProcessPicture {
-    let withdrawn = process.is_withdrawn();
+    let withdrawn = process.withdrawal();
     let mut times = process.times;
     for &slot in &process.slots {
         times.add(slot, now, withdrawn);
@@ -87,6 +115,8 @@ fn process_picture(process: &Process, now: Time) -> ProcessPicture {
             Phase::Booting => PhasePicture::Booting,
             Phase::Serving => PhasePicture::Serving,
             Phase::Isolated { .. } => PhasePicture::Isolated,
+            Phase::Quiescing { .. } => PhasePicture::Quiescing,
+            Phase::Out { .. } => PhasePicture::Out,
             Phase::Draining { .. } => PhasePicture::Draining,
             Phase::Leaving { .. } => PhasePicture::Leaving,
         },
@@ -101,5 +131,6 @@ fn process_picture(process: &Process, now: Time) -> ProcessPicture {
         deferred: times.deferred,
         idle: times.idle,
         withdrawn: times.withdrawn,
+        out_of_band: times.out_of_band,
     }
 }

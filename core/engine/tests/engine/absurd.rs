@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use maitred_engine::Engine;
-use maitred_engine::event::{Abort, ExitStatus, Input, Output, Traits};
+use maitred_engine::event::{Abort, ExitStatus, Input, OobAsk, OobBy, OobWord, Output, Traits};
 use maitred_engine::id::{PoolId, ProcessId, RequestId, SlotId};
-use maitred_engine::limits::PoolLimits;
+use maitred_engine::limits::{OobLimits, PoolLimits};
+use maitred_engine::snapshot::{PhasePicture, ProcessPicture, Snapshot};
 use maitred_engine::time::Time;
 use proptest::prelude::*;
 
@@ -27,6 +28,12 @@ fn limits() -> PoolLimits {
         exit_max: Duration::from_millis(50),
         isolation_max: Duration::from_millis(60),
         cut_exit_max: Duration::from_millis(10),
+        oob: OobLimits {
+            lease: Duration::from_millis(80),
+            overdue_after: Duration::from_millis(60),
+            quiesce_max: Duration::from_millis(30),
+            ..OobLimits::default()
+        },
         ..PoolLimits::default()
     }
 }
@@ -55,6 +62,14 @@ fn abort() -> impl Strategy<Value = Abort> {
         Just(Abort::Cancelled),
         Just(Abort::ByCore)
     ]
+}
+
+fn kind() -> impl Strategy<Value = String> {
+    prop_oneof![3 => Just("gc".to_owned()), 1 => Just("warm".to_owned())]
+}
+
+fn within() -> impl Strategy<Value = Option<Duration>> {
+    prop_oneof![1 => Just(None), 2 => (0..60_u64).prop_map(|ms| Some(Duration::from_millis(ms)))]
 }
 
 fn traits() -> impl Strategy<Value = Traits> {
@@ -95,6 +110,12 @@ fn anything() -> impl Strategy<Value = Input> {
             .prop_map(|(process, unstarted)| Input::LinkLost { process, unstarted }),
         1 => process().prop_map(|process| Input::Misbehaved { process }),
         1 => (process(), status).prop_map(|(process, status)| Input::Exited { process, status }),
+        2 => (process(), kind(), within()).prop_map(|(process, kind, not_later_than)| {
+            let (reason, by, expected) = (String::new(), OobBy::App, None);
+            Input::OobAsked { process, what: OobAsk { kind, reason, by, expected, not_later_than } }
+        }),
+        1 => (process(), kind()).prop_map(|(process, kind)| Input::OobWithdrawn { process, kind }),
+        1 => process().prop_map(|process| Input::OobDone { process, word: OobWord::Failed }),
         5 => Just(Input::Tick),
     ]
 }
@@ -111,6 +132,10 @@ enum Move {
     Crash(prop::sample::Index),
     /// Processes that were told to leave do.
     Obey,
+    /// One that is up asks for out-of-band work.
+    Ask(prop::sample::Index, String, Option<Duration>),
+    /// Those that are out are done.
+    Return,
     /// The state is written down and read again.
     Restore,
     Leave,
@@ -123,6 +148,9 @@ fn moves() -> impl Strategy<Value = Move> {
         14 => any::<prop::sample::Index>().prop_map(Move::Finish),
         2 => any::<prop::sample::Index>().prop_map(Move::Crash),
         2 => Just(Move::Obey),
+        3 => (any::<prop::sample::Index>(), kind(), within())
+            .prop_map(|(index, kind, within)| Move::Ask(index, kind, within)),
+        2 => Just(Move::Return),
         1 => Just(Move::Restore),
     ]
 }
@@ -134,6 +162,8 @@ struct World {
     /// What was asked for and is not done: processes that drain, and that must exit.
     drain: Vec<ProcessId>,
     exit: Vec<ProcessId>,
+    /// Processes that are out of band.
+    out: Vec<ProcessId>,
     /// Slots and the requests that they were given, as the outputs tell.
     held: BTreeMap<SlotId, RequestId>,
     ended: u64,
@@ -148,6 +178,7 @@ impl World {
             now: Time::default(),
             drain: Vec::new(),
             exit: Vec::new(),
+            out: Vec::new(),
             held: BTreeMap::new(),
             ended: 0,
             twin: None,
@@ -176,6 +207,7 @@ impl World {
         if let Some(twin) = &mut self.twin {
             twin.handle(self.now, input.clone());
         }
+        let out = self.out.len();
         self.engine.handle(self.now, input);
         while let Some(output) = self.engine.poll_output() {
             if let Some(twin) = &mut self.twin {
@@ -184,6 +216,7 @@ impl World {
             self.perform(&output);
         }
         self.engine.check_invariants();
+        check_floor(&self.engine.snapshot(self.now), &self.out[out..]);
         let snapshot = self.engine.snapshot(self.now);
         check_equation(&snapshot);
         let ended = snapshot.pools.iter().map(|pool| {
@@ -200,6 +233,11 @@ impl World {
                 assert_eq!(self.held.insert(slot, request), None, "{slot} never said ready");
             }
             Output::Drain { process, .. } => self.drain.push(process),
+            Output::StartOob { process, .. } => {
+                // Rule R8: nothing runs in it.
+                assert!(self.held.keys().all(|slot| slot.process != process), "{process} is busy");
+                self.out.push(process);
+            }
             Output::CloseLink { process }
             | Output::Terminate { process }
             | Output::Kill { process, .. } => self.exit.push(process),
@@ -245,6 +283,23 @@ impl World {
                     self.die(process);
                 }
             }
+            Move::Ask(index, kind, not_later_than) => {
+                let snapshot = self.engine.snapshot(self.now);
+                let processes = snapshot.pools.iter().flat_map(|pool| &pool.processes);
+                let up = processes.filter(|process| process.booted_at.is_some());
+                let up: Vec<_> = up.map(|process| process.process).collect();
+                if !up.is_empty() {
+                    let process = up[index.index(up.len())];
+                    let (reason, by, expected) = (String::new(), OobBy::App, None);
+                    let what = OobAsk { kind, reason, by, expected, not_later_than };
+                    self.tell(Input::OobAsked { process, what });
+                }
+            }
+            Move::Return => {
+                for process in std::mem::take(&mut self.out) {
+                    self.tell(Input::OobDone { process, word: OobWord::Done });
+                }
+            }
             Move::Restore => {
                 let written = serde_json::to_string(&self.engine).expect("it is plain data");
                 self.twin = Some(serde_json::from_str(&written).expect("it was written"));
@@ -271,6 +326,16 @@ impl World {
         }
         assert!(self.engine.next_deadline().is_none_or(|at| at > until), "time stands still");
         self.now = until;
+    }
+}
+
+/// Rule R8: whoever has just gone out left enough others that serve.
+fn check_floor(snapshot: &Snapshot, out: &[ProcessId]) {
+    for pool in &snapshot.pools {
+        let serves = |process: &&ProcessPicture| process.phase == PhasePicture::Serving;
+        let serving = pool.processes.iter().filter(serves).count();
+        let went = pool.processes.iter().any(|process| out.contains(&process.process));
+        assert!(!went || serving >= pool.oob.min_ready as usize, "{pool:?}");
     }
 }
 

@@ -5,6 +5,7 @@ mod admit;
 mod dispatch;
 mod drain;
 mod finish;
+mod oob;
 mod process;
 mod queue;
 mod retry;

@@ -9,7 +9,10 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use maitred_engine::Engine;
-use maitred_engine::event::{Abort, ExitStatus, Input, Notice, Outcome, Output, Times, Traits};
+use maitred_engine::event::{
+    Abort, ExitStatus, Input, Notice, OobAsk, OobBy, OobRecord, OobWord, Outcome, Output, Times,
+    Traits,
+};
 use maitred_engine::id::{PoolId, ProcessId, RequestId, SlotId};
 use maitred_engine::limits::PoolLimits;
 use maitred_engine::snapshot::{PoolPicture, ProcessPicture, Snapshot};
@@ -24,6 +27,17 @@ pub(crate) const SAFE: Traits = Traits { idempotent: true, body_held: true };
 /// One process, no surprises.
 pub(crate) fn limits() -> PoolLimits {
     PoolLimits { processes: 1, ..PoolLimits::default() }
+}
+
+/// A collection, whenever it suits.
+pub(crate) fn gc() -> OobAsk {
+    OobAsk {
+        kind: "gc".to_owned(),
+        reason: String::new(),
+        by: OobBy::App,
+        expected: None,
+        not_later_than: None,
+    }
 }
 
 pub(crate) fn ms(ms: u64) -> Duration {
@@ -182,6 +196,32 @@ impl Script {
         self.tell(&format!("{process} wants to be drained"), Input::DrainWanted { process })
     }
 
+    /// The app asks for a collection, whenever it suits.
+    pub(crate) fn ask(&mut self, process: u64) -> &mut Self {
+        self.ask_for(process, &gc())
+    }
+
+    pub(crate) fn ask_for(&mut self, process: u64, what: &OobAsk) -> &mut Self {
+        let (process, what) = (ProcessId(process), what.clone());
+        let said = format!("{process} asks for {}", what.kind);
+        self.tell(&said, Input::OobAsked { process, what })
+    }
+
+    pub(crate) fn ask_no_more(&mut self, process: u64, kind: &str) -> &mut Self {
+        let (process, kind) = (ProcessId(process), kind.to_owned());
+        self.tell(&format!("{process} wants no {kind}"), Input::OobWithdrawn { process, kind })
+    }
+
+    pub(crate) fn oob_done(&mut self, process: u64) -> &mut Self {
+        self.oob_ended(process, OobWord::Done)
+    }
+
+    pub(crate) fn oob_ended(&mut self, process: u64, word: OobWord) -> &mut Self {
+        let process = ProcessId(process);
+        let said = format!("{process} out-of-band work: {word:?}");
+        self.tell(&said, Input::OobDone { process, word })
+    }
+
     pub(crate) fn goodbye(&mut self, process: u64, unstarted: &[u32]) -> &mut Self {
         let (process, unstarted) = (ProcessId(process), unstarted.to_vec());
         self.tell(&format!("{process} goodbye"), Input::Goodbye { process, unstarted })
@@ -262,6 +302,9 @@ impl Script {
             }
             Output::Spawn { process, .. } => format!("spawn {process}"),
             Output::Drain { process, why } => format!("drain {process}: {why:?}"),
+            Output::StartOob { process, kind, by, .. } => {
+                format!("{process} out of band: {kind}, by {by:?}")
+            }
             Output::CloseLink { process } => format!("close the link of {process}"),
             Output::Terminate { process } => format!("terminate {process}"),
             Output::Kill { process, why } => format!("kill {process}: {why:?}"),
@@ -294,9 +337,28 @@ impl Script {
             }
             Notice::Poison { request } => format!("! {} is poison", name(request)),
             Notice::Isolated { process } => format!("! {process} isolated"),
+            Notice::OobOverdue { process, kind } => format!("! {kind} of {process} is overdue"),
+            Notice::OobEnded { process, record } => describe_oob(*process, record),
             Notice::StrayReady { slot } => format!("! stray ready of {slot}"),
         }
     }
+}
+
+fn describe_oob(process: ProcessId, record: &OobRecord) -> String {
+    let OobRecord { what, waited, took, overdue, coalesced, given_up, outcome, .. } = record;
+    let mut text = format!("! {} of {process}: {outcome:?}, waited {waited:?}", what.kind);
+    if let Some(took) = took {
+        let _ = write!(text, ", took {took:?}");
+    }
+    if *overdue {
+        text += ", overdue";
+    }
+    for (count, what) in [(*coalesced, "coalesced"), (*given_up, "given up")] {
+        if count > 0 {
+            let _ = write!(text, ", {count} {what}");
+        }
+    }
+    text
 }
 
 fn describe_end(outcome: Outcome, times: &Times) -> String {
@@ -329,7 +391,8 @@ pub(crate) fn check_equation(snapshot: &Snapshot) {
         assert_eq!(totals.arrived, ended + totals.in_flight + totals.queued, "{totals:?}");
         let slots: usize = pool.processes.iter().map(|process| process.slots.len()).sum();
         let counts = pool.slots;
-        let sum = counts.running + counts.deferred + counts.idle + counts.withdrawn;
+        let sum =
+            counts.running + counts.deferred + counts.idle + counts.withdrawn + counts.out_of_band;
         assert_eq!(sum, slots as u64, "{counts:?}");
     }
 }
