@@ -13,24 +13,30 @@ use protox::prost_reflect::prost_types::FileDescriptorSet;
 
 type Generated = BTreeMap<PathBuf, Vec<u8>>;
 
-fn compile(file: &str) -> Result<FileDescriptorSet, protox::Error> {
-    protox::compile([file], [env!("CARGO_MANIFEST_DIR")])
+/// The files of the API that operators and their programs speak.
+const API: &[&str] = &["maitred/v1/status.proto", "maitred/v1/recorder.proto"];
+
+fn compile(files: &[&str]) -> Result<FileDescriptorSet, protox::Error> {
+    protox::compile(files, [env!("CARGO_MANIFEST_DIR")])
 }
 
 /// The files that belong into `src/gen`, by name.
 fn generate() -> Result<Generated, Box<dyn Error>> {
-    let status = compile("maitred/v1/status.proto")?;
+    let api = compile(API)?;
     let out = tempdir()?;
 
     // Heads and bodies are slices of what was read from the socket: no copies.
     tonic_prost_build::configure()
         .out_dir(&out)
         .bytes(".")
-        .compile_fds(compile("maitred/link/link.proto")?)?;
-    tonic_prost_build::configure().out_dir(&out).compile_fds(status.clone())?;
+        .compile_fds(compile(&["maitred/link/link.proto"])?)?;
+    tonic_prost_build::configure()
+        .out_dir(&out)
+        .bytes(".maitred.v1.DumpPiece")
+        .compile_fds(api.clone())?;
 
     let mut files = Generated::new();
-    files.insert("status.bin".into(), status.encode_to_vec());
+    files.insert("status.bin".into(), api.encode_to_vec());
     for entry in fs::read_dir(&out)? {
         let entry = entry?;
         files.insert(entry.file_name().into(), fs::read(entry.path())?);

@@ -26,6 +26,7 @@ use crate::body::upload;
 use crate::clock::Clock;
 use crate::exchange::Exchange;
 use crate::link::Link;
+use crate::recorder::FlightRecorder;
 use crate::status::stats::Stats;
 use crate::supervise::{Order, Roster};
 
@@ -51,6 +52,8 @@ pub struct Driver {
     pub given_up: CancellationToken,
     /// Log a line per request.
     pub access_log: Option<crate::access::Log>,
+    /// What the engine was told lately.
+    pub recorder: FlightRecorder,
     next_request: AtomicU64,
     deadline_moved: Notify,
     inner: Mutex<Inner>,
@@ -125,6 +128,7 @@ impl Driver {
             closed: CancellationToken::new(),
             given_up: CancellationToken::new(),
             access_log: parts.access_log,
+            recorder: FlightRecorder::default(),
             next_request: AtomicU64::new(1),
             deadline_moved: Notify::new(),
             inner: Mutex::new(inner),
@@ -290,7 +294,7 @@ impl Driver {
 
     /// Tells the engine and performs all that it asks for.
     fn handle(&self, inner: &mut Inner, input: Input) {
-        inner.engine.handle(inner.now, input);
+        self.recorder.handle(&mut inner.engine, inner.now, input);
         while let Some(output) = inner.engine.poll_output() {
             self.perform(inner, output);
         }

@@ -187,6 +187,12 @@ impl Claimed {
         &self.name
     }
 
+    /// Its folder.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        &self.dir
+    }
+
     /// Where processes open their links.
     #[must_use]
     pub fn worker_path(&self) -> PathBuf {

@@ -16,10 +16,12 @@ pub mod instance;
 pub mod link;
 pub mod log;
 pub mod os;
+pub mod panics;
 #[cfg(test)]
 mod play;
 pub mod process;
 pub mod recipe;
+pub mod recorder;
 pub mod run;
 pub mod status;
 pub mod supervise;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use clap::Parser;
 use clap::error::ErrorKind;
 use maitred::app::{self, AppError};
-use maitred::config::cli::{Cli, Command, Serve, Status, completions};
+use maitred::config::cli::{Cli, Command, Dump, Serve, Status, completions};
 use maitred::config::{Config, ConfigError, EXIT_WRONG_USAGE, Loaded, Surroundings, load, show};
 use maitred::instance::{Bases, Claimed, FindError, InstanceError, find_here, name_of};
 use maitred::process::resolve::ResolveError;
@@ -26,6 +26,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     match cli.command {
         Command::Serve(flags) => run_serve(&flags),
         Command::Status(flags) => run_status(&flags),
+        Command::Dump(flags) => run_dump(&flags),
         Command::Config(flags) => run_config(&flags),
         Command::Completions { shell } => {
             completions(shell, &mut std::io::stdout());
@@ -94,6 +95,11 @@ fn django_settings(config: &Config) -> Result<Option<String>, ConfigError> {
 fn run_status(flags: &Status) -> anyhow::Result<ExitCode> {
     let found = find_here(flags.instance.as_deref())?;
     runtime()?.block_on(client::run(&found.admin, flags.json, flags.watch))
+}
+
+fn run_dump(flags: &Dump) -> anyhow::Result<ExitCode> {
+    let found = find_here(flags.instance.as_deref())?;
+    runtime()?.block_on(client::dump(&found.admin, &flags.file))
 }
 
 fn run_config(flags: &Serve) -> anyhow::Result<ExitCode> {

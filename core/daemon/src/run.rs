@@ -29,6 +29,7 @@ use crate::http::serve::Front;
 use crate::http::sweep::Registry;
 use crate::instance::Claimed;
 use crate::link::accept::{Greeting, listen};
+use crate::panics::{self, LastWords, end_the_core};
 use crate::process::output::{Form, Outlets, Sink};
 use crate::process::spawn::Spawner;
 use crate::status::grpc;
@@ -94,6 +95,11 @@ pub async fn serve(plan: Plan) -> anyhow::Result<ExitCode> {
         uploads: Policy { buffered: config.http.request_buffering, body_max: config.http.body_max },
         orders,
         access_log: sinks.access_log(&config, clock),
+    });
+    end_the_core(LastWords {
+        recorder: driver.recorder.clone(),
+        files: panics::files(instance.folder(), instance.name()),
+        sinks: [sinks.stderr.clone(), sinks.stdout.clone()],
     });
     let supervisor = Supervisor {
         driver: Arc::clone(&driver),

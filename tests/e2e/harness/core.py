@@ -184,6 +184,7 @@ class Core:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
+            errors="replace",
             timeout=STOP_PATIENCE,
         )
 

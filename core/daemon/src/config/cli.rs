@@ -29,6 +29,16 @@ one) is searched for maitred.toml, manage.py, then app.py or main.py.
 Every setting can be written as a flag, as a variable (MAITRED_QUEUE_MAX) or in
 maitred.toml; `maitred config` shows all of them, and where each one comes from.";
 
+const DUMP: &str = "\
+Example:
+  maitred dump shop.rec
+
+A core remembers every decision of the last seconds or minutes, at most 8 MiB of
+them and the states that they began with. The file holds numbers and times, but
+no header values, bodies or tokens. It shows what a core did and why, on any
+machine: send it along with a report of a bug. A core that breaks writes the
+same file by itself and names it in its log.";
+
 /// maitred: an application server whose core knows when your app processes are really free.
 #[derive(Debug, Parser)]
 #[command(name = "maitred", version, after_help = EXIT_CODES)]
@@ -47,6 +57,9 @@ pub enum Command {
     /// Show how a running instance is doing
     #[command(after_help = EXIT_CODES)]
     Status(Status),
+    /// Write down what a running instance did lately, to be replayed
+    #[command(after_help = format!("{DUMP}\n\n{EXIT_CODES}"))]
+    Dump(Dump),
     /// Show every setting, its value and where it comes from
     #[command(after_help = EXIT_CODES)]
     Config(Box<Serve>),
@@ -132,6 +145,16 @@ pub struct Status {
     /// Go on showing it
     #[arg(long)]
     pub watch: bool,
+    /// Which one, where several run [default: the one that serves this folder]
+    #[arg(long, value_name = "NAME")]
+    pub instance: Option<String>,
+}
+
+/// The flags of `dump`.
+#[derive(Debug, Args)]
+pub struct Dump {
+    /// Where to: a file, which is replaced if it is there, or - for standard output
+    pub file: PathBuf,
     /// Which one, where several run [default: the one that serves this folder]
     #[arg(long, value_name = "NAME")]
     pub instance: Option<String>,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
+use bytes::Bytes;
 use maitred_engine::id::ProcessId;
 use maitred_engine::time::Time;
 use maitred_proto::message::Hello;
@@ -76,6 +77,10 @@ impl Source for Desk {
             };
             reply(&facts, snapshot, stats)
         })
+    }
+
+    fn recording(&self) -> Vec<Bytes> {
+        self.driver.recorder.file()
     }
 }
 

@@ -1,4 +1,4 @@
-//! `maitred status`: asks a running core and prints what it says.
+//! `maitred status` and `maitred dump`: ask a running core and print or keep what it says.
 
 use std::io::{self, IsTerminal, Write};
 use std::path::Path;
@@ -11,6 +11,10 @@ use maitred_proto::v1::{GetRequest, StatusReply, WatchRequest};
 use tonic::transport::{Channel, Endpoint};
 
 use super::{json, text};
+
+mod dump;
+
+pub use dump::dump;
 
 /// Patience with a core that was reached. Default 5 s: it answers within milliseconds, and a
 /// person should not have to guess whether it will.
@@ -44,12 +48,9 @@ pub async fn run(socket: &Path, json: bool, watch: bool) -> anyhow::Result<ExitC
         (false, true) if io::stdout().is_terminal() => Form::Screen,
         (false, _) => Form::Text,
     };
-    let Some(client) = connect(socket).await? else {
-        eprintln!("maitred: no core answers on {}", socket.display());
-        return Ok(ExitCode::from(NOT_RUNNING));
-    };
+    let Some(channel) = connect(socket).await? else { return Ok(nobody(socket)) };
     let mut printer = Printer { form, out: io::stdout(), first: true };
-    let shown = if watch { printer.follow(client).await } else { printer.once(client).await };
+    let shown = if watch { printer.follow(channel).await } else { printer.once(channel).await };
     match shown {
         // `maitred status | head` has read enough.
         Err(error) if is_closed_pipe(&error) => Ok(ExitCode::SUCCESS),
@@ -71,7 +72,7 @@ enum Form {
 }
 
 /// `None`: nobody listens there.
-async fn connect(socket: &Path) -> anyhow::Result<Option<StatusClient<Channel>>> {
+async fn connect(socket: &Path) -> anyhow::Result<Option<Channel>> {
     // The channel would only say "transport error": the reason is found out first.
     if let Err(error) = tokio::net::UnixStream::connect(socket).await {
         use io::ErrorKind::{ConnectionRefused, NotFound};
@@ -83,7 +84,16 @@ async fn connect(socket: &Path) -> anyhow::Result<Option<StatusClient<Channel>>>
     let path = socket.to_str().context("the path of the admin socket is not UTF-8")?;
     let endpoint = Endpoint::from_shared(format!("unix:{path}"))?;
     let channel = in_time(endpoint.connect()).await?.context("the core does not answer")?;
-    Ok(Some(StatusClient::new(channel).max_decoding_message_size(REPLY_MAX)))
+    Ok(Some(channel))
+}
+
+fn client(channel: Channel) -> StatusClient<Channel> {
+    StatusClient::new(channel).max_decoding_message_size(REPLY_MAX)
+}
+
+fn nobody(socket: &Path) -> ExitCode {
+    eprintln!("maitred: no core answers on {}", socket.display());
+    ExitCode::from(NOT_RUNNING)
 }
 
 async fn in_time<T>(answer: impl Future<Output = T>) -> anyhow::Result<T> {
@@ -102,12 +112,14 @@ struct Printer<W> {
 }
 
 impl<W: Write> Printer<W> {
-    async fn once(&mut self, mut client: StatusClient<Channel>) -> anyhow::Result<()> {
+    async fn once(&mut self, channel: Channel) -> anyhow::Result<()> {
+        let mut client = client(channel);
         let reply = in_time(client.get(GetRequest {})).await?.map_err(|status| plain(&status))?;
         Ok(self.show(&reply.into_inner())?)
     }
 
-    async fn follow(&mut self, mut client: StatusClient<Channel>) -> anyhow::Result<()> {
+    async fn follow(&mut self, channel: Channel) -> anyhow::Result<()> {
+        let mut client = client(channel);
         let request = WatchRequest { interval_ms: WATCH_INTERVAL_MS };
         let answer = in_time(client.watch(request)).await?.map_err(|status| plain(&status))?;
         let mut pictures = answer.into_inner();

@@ -1,4 +1,4 @@
-//! The status API on the admin socket: Status, health and reflection.
+//! The API on the admin socket: Status, Recorder, health and reflection.
 //!
 //! It runs in a thread with a runtime of its own, and takes pictures at a limited rate, so that
 //! no status client, however greedy or slow, costs the traffic anything.
@@ -9,7 +9,9 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use bytes::Bytes;
 use maitred_proto::v1;
+use maitred_proto::v1::recorder_server::RecorderServer;
 use maitred_proto::v1::status_server::StatusServer;
 use tokio::net::UnixListener;
 use tokio_util::sync::CancellationToken;
@@ -18,6 +20,7 @@ use tonic_health::pb::health_server::HealthServer;
 
 mod accept;
 mod camera;
+mod dump;
 mod health;
 mod service;
 
@@ -33,6 +36,9 @@ const LEAVE_MAX: Duration = Duration::from_secs(1);
 pub trait Source: Send + Sync + 'static {
     /// The picture of this moment. Called in the status thread, at a limited rate.
     fn status(&self) -> v1::StatusReply;
+
+    /// The flight recorder's file of this moment, in pieces. Called in the status thread.
+    fn recording(&self) -> Vec<Bytes>;
 }
 
 /// Serves the status API in a thread of its own until `shutdown`.
@@ -64,12 +70,14 @@ pub async fn serve(
     source: Arc<dyn Source>,
     shutdown: CancellationToken,
 ) -> anyhow::Result<()> {
+    let dump = dump::Dump::new(Arc::clone(&source));
     let camera = Arc::new(Camera::new(source));
     let status = service::Service::new(Arc::clone(&camera), shutdown.clone());
     let health = health::Health::new(camera, shutdown.clone());
     let server = Server::builder()
         .max_concurrent_streams(STREAMS_MAX)
         .add_service(StatusServer::new(status))
+        .add_service(RecorderServer::new(dump))
         .add_service(HealthServer::new(health))
         .add_service(reflection().build_v1()?)
         .add_service(reflection().build_v1alpha()?)

@@ -3,8 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
 
+use maitred_proto::v1::recorder_client::RecorderClient;
 use maitred_proto::v1::status_client::StatusClient;
-use maitred_proto::v1::{GetRequest, StatusReply, WatchRequest};
+use maitred_proto::v1::{DumpRequest, GetRequest, StatusReply, WatchRequest};
 use tokio::time::timeout;
 use tonic::transport::{Channel, Endpoint};
 use tonic_health::pb::health_check_response::ServingStatus;
@@ -31,6 +32,11 @@ impl Source for Fake {
         sample.facts.pid = u32::try_from(number).unwrap();
         sample.snapshot.draining = self.draining.load(SeqCst);
         sample.reply()
+    }
+
+    /// Pieces of all sizes, among them none and more than fits into one message.
+    fn recording(&self) -> Vec<Bytes> {
+        [1, 0, 300_000, 65_536].into_iter().map(|len| vec![b'r'; len].into()).collect()
     }
 }
 
@@ -220,5 +226,19 @@ async fn a_client_that_never_reads_does_not_keep_the_core() {
     let mut client = StatusClient::new(channel(&served.path).await);
     let request = WatchRequest { interval_ms: 100 };
     let _unread = client.watch(request).await.unwrap();
+    served.leave().await;
+}
+
+#[tokio::test]
+async fn a_dump_comes_in_pieces_that_any_client_takes() {
+    let served = served();
+    let mut client = RecorderClient::new(channel(&served.path).await);
+    let mut pieces = client.dump(DumpRequest {}).await.unwrap().into_inner();
+    let mut sizes = Vec::new();
+    while let Some(piece) = next(&mut pieces).await {
+        sizes.push(piece.data.len());
+    }
+    assert!(sizes.iter().all(|size| (1..=65_536).contains(size)), "{sizes:?}");
+    assert_eq!(sizes.iter().sum::<usize>(), 365_537);
     served.leave().await;
 }
