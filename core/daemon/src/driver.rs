@@ -11,6 +11,7 @@ use std::task::Waker;
 use std::time::Duration;
 
 use maitred_engine::Engine;
+use maitred_engine::class::Class;
 use maitred_engine::event::{Input, Refusal, Traits};
 use maitred_engine::id::{PoolId, ProcessId, RequestId};
 use maitred_engine::snapshot::Snapshot;
@@ -143,8 +144,13 @@ impl Driver {
     }
 
     /// The head of a request with a body was read. `Some`: it is refused before its body is.
-    pub fn announce(&self, request: RequestId, pool: PoolId) -> Option<(Refusal, Duration)> {
-        let mut inner = self.tell(Input::Announced { request, pool });
+    pub fn announce(
+        &self,
+        request: RequestId,
+        pool: PoolId,
+        class: Class,
+    ) -> Option<(Refusal, Duration)> {
+        let mut inner = self.tell(Input::Announced { request, pool, class });
         inner.refused.take()
     }
 
@@ -153,6 +159,7 @@ impl Driver {
         let traits = Traits {
             idempotent: exchange.head.method.is_idempotent(),
             body_held: exchange.body_held,
+            class: exchange.settings.class,
         };
         let mut inner = self.lock();
         inner.exchanges.insert(exchange.id, Arc::clone(exchange));

@@ -19,6 +19,7 @@ use crate::body::buffer::{Next, ResponseBuffer, Work};
 use crate::body::upload::{self, RequestBody};
 use crate::driver::Driver;
 use crate::http::head::{self, RequestFacts};
+use crate::routes::RouteSettings;
 
 /// One request in the core.
 #[derive(Debug)]
@@ -31,6 +32,8 @@ pub struct Exchange {
     pub head: RequestFacts,
     /// All of the body was held when the request arrived, so it can be sent again.
     pub body_held: bool,
+    /// What is settled by its method and path.
+    pub settings: RouteSettings,
     driver: Arc<Driver>,
     state: Mutex<State>,
 }
@@ -103,6 +106,7 @@ impl Exchange {
     pub fn new(
         driver: &Arc<Driver>,
         (id, pool): (RequestId, PoolId),
+        settings: RouteSettings,
         head: RequestFacts,
         body: RequestBody,
     ) -> Arc<Self> {
@@ -126,7 +130,7 @@ impl Exchange {
             sent: 0,
         };
         let driver = Arc::clone(driver);
-        Arc::new(Self { id, pool, head, body_held, driver, state: Mutex::new(state) })
+        Arc::new(Self { id, pool, settings, head, body_held, driver, state: Mutex::new(state) })
     }
 
     /// The driver that it belongs to.

@@ -22,6 +22,7 @@ mod play;
 pub mod process;
 pub mod recipe;
 pub mod recorder;
+pub mod routes;
 pub mod run;
 pub mod status;
 pub mod supervise;

@@ -3,6 +3,7 @@
 //! A request that would only time out in the queue is better refused at once, and before its body
 //! is read (rule R5). So is one that comes when the core's processes are on their way out.
 
+use crate::class::Class;
 use crate::engine::Engine;
 use crate::event::{Failure, Outcome, Output, Refusal, Times, Traits};
 use crate::id::{PoolId, RequestId};
@@ -18,11 +19,11 @@ impl Engine {
     }
 
     /// Refuses a request whose body is still to come, if it would be refused afterwards.
-    pub(crate) fn announce(&mut self, request: RequestId, pool: PoolId) {
+    pub(crate) fn announce(&mut self, request: RequestId, pool: PoolId, class: Class) {
         if self.requests.contains_key(&request) || self.fail_without_pool(request, pool) {
             return;
         }
-        if let Some(why) = self.refusal(pool) {
+        if let Some(why) = self.refusal(pool, class) {
             self.turn_away(request, pool, why);
         }
     }
@@ -31,9 +32,10 @@ impl Engine {
         if self.requests.contains_key(&request) || self.fail_without_pool(request, pool) {
             return;
         }
-        if let Some(why) = self.refusal(pool) {
+        if let Some(why) = self.refusal(pool, traits.class) {
             return self.turn_away(request, pool, why);
         }
+        self.make_room(pool, traits.class);
         let now = self.now;
         let record = Request::new(pool, traits, now);
         let wait = record.waiting(request, now);
@@ -45,15 +47,25 @@ impl Engine {
     }
 
     /// Why a request that came now would be refused.
-    fn refusal(&self, pool: PoolId) -> Option<Refusal> {
+    fn refusal(&self, pool: PoolId, class: Class) -> Option<Refusal> {
         let record = &self.pools[&pool];
         if self.departure.is_some_and(|departure| departure.cut || !self.has_staff(pool)) {
             return Some(Refusal::Draining);
         }
-        // Where a slot is idle nobody waits (rule R2), so the request would not either.
-        let waits = record.idle.is_empty();
-        let full = record.waiting() >= record.limits.queue_len_max as usize;
-        (waits && full).then(|| record.full())
+        let full = record.is_full() && record.queue.last_below(class).is_none();
+        full.then(|| record.full())
+    }
+
+    /// In a full queue a request takes the place of the last one of a lower class: otherwise many
+    /// that can wait would lock those out that cannot.
+    fn make_room(&mut self, pool: PoolId, class: Class) {
+        let record = &self.pools[&pool];
+        if record.is_full()
+            && let Some(last) = record.queue.last_below(class)
+        {
+            let why = record.full();
+            self.refuse(last.request, why);
+        }
     }
 
     /// Refuses a request that has no record.
@@ -88,6 +100,8 @@ impl Engine {
             (at <= now).then(|| (wait.request, pool.waited_too_long()))
         };
         while let Some((request, why)) = self.pools.values().find_map(overdue) {
+            let pool = self.requests[&request].pool;
+            self.pool(pool).note_target_reached(now);
             self.refuse(request, why);
         }
     }

@@ -44,14 +44,14 @@ impl Engine {
         let isolated: Vec<_> = self.members(id).filter(isolated).map(|it| it.id).collect();
         assert_eq!(Vec::from_iter(pool.isolated), isolated, "{id}: at most one is isolated");
         self.check_oob(id, pool);
-        // Rule R2.
-        assert!(pool.queue.is_empty() || pool.idle.is_empty(), "{id}: a request waits needlessly");
+        self.check_nobody_waits_needlessly(id, pool);
         for (queue, suspect) in [(&pool.queue, false), (&pool.suspects, true)] {
-            for wait in queue.iter() {
+            for (wait, _) in queue.iter() {
                 let request = &self.requests[&wait.request];
                 assert!(request.is_waiting(), "{} is in a queue and elsewhere", wait.request);
                 assert_eq!(request.is_suspect(), suspect, "{} is in the wrong queue", wait.request);
                 assert_eq!((request.pool, request.arrived), (id, wait.arrived));
+                assert_eq!(request.traits.class, wait.class);
             }
         }
         self.check_equation(id, pool);
@@ -85,6 +85,25 @@ impl Engine {
             }
         }
         assert_eq!((&pool.oob.line, &pool.oob.overdue), (&lines.0, &lines.1), "{id}: asks in line");
+    }
+
+    /// Rule R2, in both modes.
+    fn check_nobody_waits_needlessly(&self, id: PoolId, pool: &Pool) {
+        assert!(pool.due.is_empty(), "{id}: a process is due between two inputs");
+        assert!(pool.suspects.is_all_shared(), "{id}: a suspect waits for one process");
+        for process in self.members(id) {
+            let has_line = pool.queue.has_line(process.id);
+            let serves = process.phase == Phase::Serving;
+            assert_eq!(has_line, serves && pool.is_per_process(), "{}: its line", process.id);
+            let waits = pool.queue.waits_for(process.id) && process.rank.is_some();
+            assert!(!waits, "{}: a request waits for it needlessly", process.id);
+        }
+        let served = if pool.is_per_process() {
+            self.members(id).any(|process| process.phase == Phase::Serving)
+        } else {
+            !pool.idle.is_empty()
+        };
+        assert!(pool.queue.next(false).is_none() || !served, "{id}: a request waits needlessly");
     }
 
     /// Rule R4.

@@ -1,8 +1,9 @@
 //! Step 3 of a request's life: which idle slot takes it?
 //!
-//! No request waits while a slot that may take it is idle (rule R2), the oldest goes first (rule
-//! R3), and only to a slot whose app has said ready (rule R1). Among idle slots the choice is:
-//! newest generation, then smallest occupied share of the process, then most recently used.
+//! No request waits while a slot that may take it is idle (rule R2), within a class the oldest goes
+//! first (rule R3), and only to a slot whose app has said ready (rule R1). Among idle slots the
+//! choice is: newest generation, then smallest occupied share of the process, then most recently
+//! used.
 
 use crate::engine::Engine;
 use crate::event::Output;
@@ -14,22 +15,46 @@ impl Engine {
     pub(crate) fn dispatch(&mut self, pool: PoolId) {
         if self.pools[&pool].waiting() > 0 || self.pools[&pool].isolated.is_some() {
             loop {
-                while self.dispatch_suspect(pool) || self.dispatch_oldest(pool) {}
+                while self.dispatch_suspect(pool)
+                    || self.dispatch_private(pool)
+                    || self.dispatch_shared(pool)
+                {}
                 if !self.release_isolated(pool) {
                     break;
                 }
             }
+            self.pool(pool).queue.share_out();
             self.isolate_for_suspect(pool);
         }
         let now = self.now;
-        self.pool(pool).note_waiting(now);
+        let record = self.pool(pool);
+        if record.waiting() == 0 {
+            record.due.clear();
+        }
+        record.note_waiting(now);
+        record.note_overload(now);
     }
 
-    fn dispatch_oldest(&mut self, pool: PoolId) -> bool {
+    /// Gives the first in the line of a process to that process.
+    fn dispatch_private(&mut self, pool: PoolId) -> bool {
+        while let Some(process) = self.pool(pool).due.pop() {
+            let record = &self.pools[&pool];
+            let wait = record.queue.next_for(process, record.is_newest_first());
+            let is_idle = self.processes.get(&process).is_some_and(|it| it.rank.is_some());
+            if let Some(wait) = wait.filter(|_| is_idle) {
+                // Ranked anew it is due again, if it has another idle slot.
+                self.hand_over(wait.request, process);
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Gives the first in the shared line to the best idle slot.
+    fn dispatch_shared(&mut self, pool: PoolId) -> bool {
         let record = &self.pools[&pool];
-        let (Some(wait), Some(rank)) = (record.queue.oldest(), record.idle.first()) else {
-            return false;
-        };
+        let wait = record.queue.next(record.is_newest_first());
+        let (Some(wait), Some(rank)) = (wait, record.idle.first()) else { return false };
         self.hand_over(wait.request, rank.process);
         true
     }

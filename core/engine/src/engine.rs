@@ -98,6 +98,7 @@ impl Engine {
     /// Takes note of what happened, and decides. Then call [`Self::poll_output`] until it is empty.
     pub fn handle(&mut self, now: Time, input: Input) {
         self.now = self.now.max(now);
+        self.note_overloads();
         self.route(input);
         self.run_timers();
         self.settle();
@@ -121,7 +122,8 @@ impl Engine {
     pub fn next_deadline(&self) -> Option<Time> {
         let timer = self.timers.first().map(|(at, _)| *at);
         let waits = self.pools.values().filter_map(Pool::next_expiry).map(|(at, _)| at);
-        waits.chain(timer).min()
+        let overloads = self.pools.values().filter_map(Pool::next_overload);
+        waits.chain(overloads).chain(timer).min()
     }
 
     /// Whether the core may exit: see [`Output::Closed`].
@@ -133,7 +135,7 @@ impl Engine {
     fn route(&mut self, input: Input) {
         match input {
             Input::PoolAdded { pool, limits } => self.add_pool(pool, limits),
-            Input::Announced { request, pool } => self.announce(request, pool),
+            Input::Announced { request, pool, class } => self.announce(request, pool, class),
             Input::Arrived { request, pool, traits } => self.arrive(request, pool, traits),
             Input::ClientGone { request } => self.abandon(request),
             Input::Delivered { request } => self.deliver(request),
@@ -233,11 +235,15 @@ impl Engine {
     pub(crate) fn rerank(&mut self, process: ProcessId) {
         let Some(record) = self.processes.get_mut(&process) else { return };
         let rank = record.rank_now();
+        let pool = record.pool;
         let old = std::mem::replace(&mut record.rank, rank);
+        if rank.is_some() && self.pool(pool).queue.waits_for(process) {
+            self.pool(pool).due.push(process);
+            self.touch(pool);
+        }
         if old == rank {
             return;
         }
-        let pool = record.pool;
         let idle = &mut self.pool(pool).idle;
         if let Some(old) = old {
             idle.remove(&old);

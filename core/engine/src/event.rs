@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::class::Class;
 use crate::id::{PoolId, ProcessId, RequestId, SlotId};
 use crate::limits::PoolLimits;
 use crate::time::Time;
@@ -20,7 +21,7 @@ pub enum Input {
     PoolAdded { pool: PoolId, limits: PoolLimits },
     /// The head of a request was read and its body is still to come. It is refused now or not
     /// counted yet: [`Input::Arrived`] follows when it may be dispatched.
-    Announced { request: RequestId, pool: PoolId },
+    Announced { request: RequestId, pool: PoolId, class: Class },
     /// A request may be dispatched from now on.
     Arrived { request: RequestId, pool: PoolId, traits: Traits },
     /// The client went away before the last byte of its response was accepted by the kernel.
@@ -91,6 +92,8 @@ pub struct Traits {
     pub idempotent: bool,
     /// The whole body is held by the core, so the request can be sent again.
     pub body_held: bool,
+    /// Which requests go before it.
+    pub class: Class,
 }
 
 /// A wish for out-of-band work.
@@ -235,6 +238,8 @@ pub enum Refusal {
     QueueFull,
     /// It waited too long for a slot.
     QueueWait,
+    /// It waited longer than is allowed while the pool is overloaded.
+    Overload,
     /// The queue is full and no process has booted yet.
     BootingFull,
     /// It waited too long and no process has booted yet.

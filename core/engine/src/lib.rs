@@ -14,6 +14,9 @@
 //! | finish | `finish.rs` | Which of its ends is reached? | `Ready`, `Delivered` | `Ended` |
 //! | retry | `retry.rs` | Its process died: again, alone, never? | `LinkLost` | `Fail` |
 //!
+//! Which requests go before others is in [`class`], what happens when more comes than can be served
+//! in `overload.rs`.
+//!
 //! Around them: `pool.rs` (what is known of a pool), `process.rs` and `slot.rs` (the one table
 //! that every gauge is derived from), `staff.rs` (keeping processes alive), `drain.rs` (letting
 //! them go), `oob.rs` and `withdraw.rs` (taking one away for a while), `check.rs` (what must
@@ -27,6 +30,7 @@ mod drain;
 mod engine;
 mod finish;
 mod oob;
+mod overload;
 mod pool;
 mod process;
 mod queue;
@@ -36,6 +40,7 @@ mod slot;
 mod staff;
 mod withdraw;
 
+pub mod class;
 pub mod event;
 pub mod id;
 pub mod limits;

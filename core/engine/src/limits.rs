@@ -4,6 +4,33 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+/// Whose queue a request waits in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum Routing {
+    /// In the one of the pool: it goes to whichever slot is free first.
+    #[default]
+    Global,
+    /// In that of a process, the shortest one when it came: it waits for that process alone.
+    PerProcess,
+}
+
+/// When a pool counts as overloaded, and what a wait is bounded by then.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OverloadLimits {
+    /// The wait that is still good. Default 1 s: what people notice, and far above the wait that a
+    /// pool at its usual load causes.
+    pub target: Duration,
+    /// How long the longest wait has to stay above the target. Default 5 s: a burst that the pool
+    /// works off in less is none of its business.
+    pub interval: Duration,
+}
+
+impl Default for OverloadLimits {
+    fn default() -> Self {
+        Self { target: Duration::from_secs(1), interval: Duration::from_secs(5) }
+    }
+}
+
 /// The limits of one pool. Defaults are what an operator gets without any configuration.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PoolLimits {
@@ -12,11 +39,18 @@ pub struct PoolLimits {
     /// Requests waiting at once. Default 1000. Beyond this a client is better served by a fast
     /// 503 than by an answer after its own timeout.
     pub queue_len_max: u32,
+    /// The same while no process has booted yet. Default 1000 as well: it is a budget of its own,
+    /// because a deploy may want to hold more, or less, than a busy minute.
+    pub booting_len_max: u32,
     /// Longest wait for a slot. Default 25 s: below the 30 s after which common proxies give up.
     pub queue_wait_max: Duration,
     /// Longest wait while no process has booted yet. Default 60 s: large apps boot slowly, and
     /// waiting for a boot ends for all at once.
     pub booting_wait_max: Duration,
+    /// Whose queue a request waits in. Default: the one of the pool.
+    pub routing: Routing,
+    /// What to do in a lasting overload. Default: nothing but the limits above.
+    pub overload: Option<OverloadLimits>,
     /// Boot lease: spawn to hello. Default 90 s; then the process is killed.
     pub boot_max: Duration,
     /// Failed boots in a row, before any process ever booted, after which the core gives up.
@@ -89,8 +123,11 @@ impl Default for PoolLimits {
         Self {
             processes: 2,
             queue_len_max: 1000,
+            booting_len_max: 1000,
             queue_wait_max: Duration::from_secs(25),
             booting_wait_max: Duration::from_secs(60),
+            routing: Routing::Global,
+            overload: None,
             boot_max: Duration::from_secs(90),
             boot_attempts_max: 3,
             boot_backoff: Duration::from_millis(500),

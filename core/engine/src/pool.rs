@@ -7,8 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::event::Refusal;
 use crate::id::{ProcessId, RequestId};
-use crate::limits::PoolLimits;
+use crate::limits::{PoolLimits, Routing};
 use crate::oob::Oob;
+use crate::overload::Overload;
 use crate::process::Rank;
 use crate::queue::{Queue, Waiting};
 use crate::snapshot::Totals;
@@ -26,6 +27,10 @@ pub(crate) struct Pool {
     /// Those that may take a request, the best one first.
     pub(crate) idle: BTreeSet<Rank>,
     pub(crate) queue: Queue,
+    /// Processes that have an idle slot and somebody who waits for them alone. Empty between two
+    /// inputs.
+    pub(crate) due: Vec<ProcessId>,
+    pub(crate) overload: Overload,
     /// Requests that wait to run alone (rule R13). They are part of the queue for every count and
     /// limit, and apart from it so that they hold nobody up.
     pub(crate) suspects: Queue,
@@ -74,6 +79,8 @@ impl Pool {
             members: BTreeSet::new(),
             idle: BTreeSet::new(),
             queue: Queue::default(),
+            due: Vec::new(),
+            overload: Overload::Calm,
             suspects: Queue::default(),
             isolated: None,
             isolation_pause_until: Time::default(),
@@ -88,6 +95,12 @@ impl Pool {
 
     pub(crate) fn waiting(&self) -> usize {
         self.queue.len() + self.suspects.len()
+    }
+
+    /// Whether one more would have to wait and may not. Where a slot is idle nobody waits (rule
+    /// R2), so that one would not either.
+    pub(crate) fn is_full(&self) -> bool {
+        self.idle.is_empty() && self.waiting() >= self.len_max() as usize
     }
 
     pub(crate) fn has_booted(&self) -> bool {
@@ -122,20 +135,32 @@ impl Pool {
     }
 
     pub(crate) fn waited_too_long(&self) -> Refusal {
-        if self.has_booted() { Refusal::QueueWait } else { Refusal::BootingWait }
+        match self.has_booted() {
+            true if self.wait_max() < self.limits.queue_wait_max => Refusal::Overload,
+            true => Refusal::QueueWait,
+            false => Refusal::BootingWait,
+        }
     }
 
     pub(crate) fn wait_max(&self) -> Duration {
-        if self.has_booted() { self.limits.queue_wait_max } else { self.limits.booting_wait_max }
+        match self.limits.overload.filter(|_| self.is_newest_first()) {
+            Some(overload) => overload.target.min(self.limits.queue_wait_max),
+            None if self.has_booted() => self.limits.queue_wait_max,
+            None => self.limits.booting_wait_max,
+        }
     }
 
-    /// The next request to run out of patience, and when. Who waited for the first boot starts
-    /// anew when that is done: otherwise the boot would end with a wave of refusals.
+    pub(crate) fn len_max(&self) -> u32 {
+        if self.has_booted() { self.limits.queue_len_max } else { self.limits.booting_len_max }
+    }
+
+    pub(crate) fn is_per_process(&self) -> bool {
+        self.limits.routing == Routing::PerProcess
+    }
+
+    /// The next request to run out of patience, and when.
     pub(crate) fn next_expiry(&self) -> Option<(Time, Waiting)> {
-        let expiry = |wait: Waiting| {
-            let from = self.boot.first_at.map_or(wait.entered, |first| first.max(wait.entered));
-            (from + self.wait_max(), wait)
-        };
+        let expiry = |wait: Waiting| (self.patient_since(&wait) + self.wait_max(), wait);
         let heads = [self.queue.first_entered(), self.suspects.first_entered()];
         heads.into_iter().flatten().map(expiry).min_by_key(|(at, wait)| (*at, wait.request))
     }
@@ -158,7 +183,7 @@ impl Pool {
         match why {
             Refusal::Draining => RETRY_AFTER_MIN,
             Refusal::BootingFull | Refusal::BootingWait => RETRY_AFTER_BOOTING,
-            Refusal::QueueFull | Refusal::QueueWait => {
+            Refusal::QueueFull | Refusal::QueueWait | Refusal::Overload => {
                 self.drain_rate.time_for(self.waiting() as u64 + 1, now)
             }
         }

@@ -1,55 +1,41 @@
 //! Step 2 of a request's life: waiting.
 //!
 //! There is one queue per pool. A queue per process would let one slow process hold back requests
-//! that another could take at once.
+//! that another could take at once; who wants that all the same (`routing = "per-process"`) gets
+//! private lines within the same queue, so that every limit and every count stays one.
 //!
-//! The queue is two linked chains through one table. The *age* chain is the order of service:
-//! first come, first served, and a retried request goes back to its place (rule R3). The *entry*
-//! chain is the order in which requests began to wait, so its head is always the next one to run
-//! out of patience. A client that leaves is taken out of both in O(1) (rule R6).
+//! All that wait are in one table, through which chains run. The chains by *age*, one per class of
+//! each line, are the order of service: strict priority, first come, first served within a class,
+//! and a retried request goes back to its place (rule R3). The chain by *entry* is the order in
+//! which requests began to wait, so its head is always the next one to run out of patience. A
+//! client that leaves is taken out of both in O(1) (rule R6).
 
-use indexmap::IndexMap;
-use rustc_hash::FxBuildHasher;
 use serde::{Deserialize, Serialize};
 
-use crate::id::RequestId;
+use crate::class::Class;
+use crate::id::{ProcessId, RequestId};
 use crate::time::Time;
 
-/// The order of service.
-const AGE: usize = 0;
-/// The order of entry.
-const ENTRY: usize = 1;
+mod chain;
+mod line;
+mod private;
+
+use chain::{AGE, Chain, ENTRY, Nodes};
+use line::Lines;
 
 /// Requests that wait.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(crate) struct Queue {
-    nodes: IndexMap<RequestId, Node, FxBuildHasher>,
-    chains: [Chain; 2],
-}
-
-/// One end and the other of a chain.
-#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
-struct Chain {
-    first: Option<RequestId>,
-    last: Option<RequestId>,
-}
-
-#[derive(Debug, Clone, Serialize, Deserialize)]
-struct Node {
-    wait: Waiting,
-    links: [Link; 2],
-}
-
-#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
-struct Link {
-    before: Option<RequestId>,
-    after: Option<RequestId>,
+    nodes: Nodes,
+    lines: Lines,
+    entry: Chain,
 }
 
 /// A request in the queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Waiting {
     pub(crate) request: RequestId,
+    pub(crate) class: Class,
     /// When it first came: its age.
     pub(crate) arrived: Time,
     /// When it came to this queue; later than `arrived` for a retry.
@@ -58,12 +44,12 @@ pub(crate) struct Waiting {
 
 impl Waiting {
     /// Whose turn is first. Numbers break ties, so that equal ages have one order.
-    fn turn(&self) -> (Time, RequestId) {
-        (self.arrived, self.request)
+    fn turn(&self) -> (Class, Time, RequestId) {
+        (self.class, self.arrived, self.request)
     }
 
-    /// Whether it came before the other.
-    pub(crate) fn older_than(&self, other: &Self) -> bool {
+    /// Whether it is to be served before the other: by class, then by age.
+    pub(crate) fn is_before(&self, other: &Self) -> bool {
         self.turn() < other.turn()
     }
 }
@@ -74,107 +60,116 @@ impl Queue {
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.nodes.is_empty()
+        self.len() == 0
     }
 
-    /// The one whose turn it is.
-    pub(crate) fn oldest(&self) -> Option<Waiting> {
-        self.chains[AGE].first.map(|request| self.nodes[&request].wait)
+    /// How many of a class wait. Looks at every line.
+    pub(crate) fn len_of(&self, class: Class) -> usize {
+        self.lines.all().map(|line| line.ages[class.index()].len).sum()
+    }
+
+    /// The one whose turn it is in the line that all processes share. `newest`: of the first class
+    /// in which any waits not the oldest one, but the one that came last.
+    pub(crate) fn next(&self, newest: bool) -> Option<Waiting> {
+        self.lines.shared.next(newest).map(|request| self.nodes[request].wait)
+    }
+
+    /// The first of all lines, by class and age. Looks at every line.
+    pub(crate) fn first_of_all(&self) -> Option<Waiting> {
+        let firsts = self.lines.all().filter_map(|line| line.next(false));
+        firsts.map(|request| self.nodes[request].wait).min_by_key(Waiting::turn)
+    }
+
+    /// When the oldest of all came. Looks at every line.
+    pub(crate) fn oldest_arrival(&self) -> Option<Time> {
+        let heads = self.lines.all().flat_map(|line| line.heads());
+        heads.map(|request| self.nodes[request].wait.arrived).min()
     }
 
     /// The one that has been in this queue longest.
     pub(crate) fn first_entered(&self) -> Option<Waiting> {
-        self.chains[ENTRY].first.map(|request| self.nodes[&request].wait)
+        self.entry.first.map(|request| self.nodes[request].wait)
     }
 
-    /// Puts a new request at the end.
+    /// The one that is served last of all those with less urgency than `class`. Looks at every
+    /// line.
+    pub(crate) fn last_below(&self, class: Class) -> Option<Waiting> {
+        let below = Class::ALL.into_iter().rev().take_while(|lower| *lower > class);
+        let lasts = |class: Class| {
+            let lasts = self.lines.all().filter_map(|line| line.ages[class.index()].last);
+            lasts.map(|request| self.nodes[request].wait).max_by_key(Waiting::turn)
+        };
+        below.filter_map(lasts).next()
+    }
+
+    /// Puts a new request at the end of its class.
     pub(crate) fn push(&mut self, wait: Waiting) {
-        self.insert(wait, self.chains[AGE].last);
+        let last = self.lines.shared.ages[wait.class.index()].last;
+        self.insert(wait, last);
     }
 
     /// Puts a request that waited before back where its age belongs. It walks from the front: what
     /// is older there can only be other retries and a few that came before it.
-    pub(crate) fn push_back_by_age(&mut self, wait: Waiting) {
-        let mut before = None;
-        let mut next = self.chains[AGE].first;
-        while let Some(request) = next {
-            let node = &self.nodes[&request];
-            if wait.older_than(&node.wait) {
-                break;
-            }
-            before = Some(request);
-            next = node.links[AGE].after;
-        }
+    pub(crate) fn push_by_age(&mut self, wait: Waiting) {
+        let chain = &self.lines.shared.ages[wait.class.index()];
+        let older = |request: &RequestId| !wait.is_before(&self.nodes[*request].wait);
+        let before = self.nodes.walk(chain, AGE).take_while(older).last();
         self.insert(wait, before);
+    }
+
+    fn insert(&mut self, wait: Waiting, before: Option<RequestId>) {
+        let Self { nodes, lines, entry } = self;
+        nodes.add(wait);
+        nodes.link(&mut lines.shared.ages[wait.class.index()], AGE, before, wait.request);
+        let last = entry.last;
+        nodes.link(entry, ENTRY, last, wait.request);
     }
 
     /// Takes a request out, from wherever it is.
     pub(crate) fn remove(&mut self, request: RequestId) -> Option<Waiting> {
-        let node = self.nodes.swap_remove(&request)?;
-        for (chain, link) in node.links.into_iter().enumerate() {
-            self.join(chain, link.before, link.after);
-        }
-        Some(node.wait)
+        let wait = self.nodes.get(request)?.wait;
+        self.leave_line(request);
+        let Self { nodes, entry, .. } = self;
+        nodes.unlink(entry, ENTRY, request);
+        nodes.forget(request);
+        Some(wait)
     }
 
-    /// In the order of service.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = Waiting> {
-        self.walk(AGE)
+    /// Takes a request out of its line; it still waits.
+    fn leave_line(&mut self, request: RequestId) {
+        let Self { nodes, lines, .. } = self;
+        let (class, owner) = (nodes[request].wait.class, nodes[request].owner);
+        lines.change(owner, |line| nodes.unlink(&mut line.ages[class.index()], AGE, request));
     }
 
-    fn walk(&self, chain: usize) -> impl Iterator<Item = Waiting> {
-        let mut next = self.chains[chain].first;
-        std::iter::from_fn(move || {
-            let node = &self.nodes[&next?];
-            next = node.links[chain].after;
-            Some(node.wait)
-        })
-    }
-
-    fn insert(&mut self, wait: Waiting, before: Option<RequestId>) {
-        let request = wait.request;
-        let after = match before {
-            Some(before) => self.nodes[&before].links[AGE].after,
-            None => self.chains[AGE].first,
-        };
-        let links = [Link { before, after }, Link { before: self.chains[ENTRY].last, after: None }];
-        self.nodes.insert(request, Node { wait, links });
-        for (chain, link) in links.into_iter().enumerate() {
-            self.join(chain, link.before, Some(request));
-            self.join(chain, Some(request), link.after);
-        }
-    }
-
-    /// Makes two neighbours know each other; `None` is the end of the chain.
-    fn join(&mut self, chain: usize, before: Option<RequestId>, after: Option<RequestId>) {
-        match before {
-            Some(before) => self.nodes[&before].links[chain].after = after,
-            None => self.chains[chain].first = after,
-        }
-        match after {
-            Some(after) => self.nodes[&after].links[chain].before = before,
-            None => self.chains[chain].last = before,
-        }
+    /// All, line by line in the order of service, with the owner of the line.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (Waiting, Option<ProcessId>)> {
+        let all = self.lines.all().flat_map(|line| line.iter(&self.nodes));
+        all.map(|request| (self.nodes[request].wait, self.nodes[request].owner))
     }
 
     /// Panics if the chains and the table disagree.
     pub(crate) fn check(&self) {
-        for chain in [AGE, ENTRY] {
-            let mut before = None;
-            let mut count = 0;
-            for wait in self.walk(chain) {
-                assert_eq!(self.nodes[&wait.request].links[chain].before, before, "broken chain");
-                before = Some(wait.request);
-                count += 1;
-                assert!(count <= self.nodes.len(), "a chain is a ring");
+        self.lines.check();
+        let entered = |request| self.nodes[request].wait.entered;
+        self.nodes.check(&self.entry, ENTRY);
+        assert_eq!(self.entry.len, self.len(), "the chain by entry misses a request");
+        assert!(self.nodes.walk(&self.entry, ENTRY).map(entered).is_sorted(), "entry order");
+        let mut in_lines = 0;
+        let shared = std::iter::once((None, &self.lines.shared));
+        let private = self.lines.private.iter().map(|(process, line)| (Some(*process), line));
+        for (owner, line) in shared.chain(private) {
+            for (class, chain) in Class::ALL.into_iter().zip(&line.ages) {
+                self.nodes.check(chain, AGE);
+                in_lines += chain.len;
+                let ages = self.nodes.walk(chain, AGE).map(|it| self.nodes[it].wait.arrived);
+                assert!(ages.is_sorted(), "a line is out of order");
+                for node in self.nodes.walk(chain, AGE).map(|request| &self.nodes[request]) {
+                    assert_eq!((node.wait.class, node.owner), (class, owner), "in a wrong line");
+                }
             }
-            assert_eq!(self.chains[chain].last, before, "a chain ends elsewhere");
-            assert_eq!(count, self.nodes.len(), "a chain misses a request");
         }
-        let entries = || self.walk(ENTRY).map(|wait| wait.entered);
-        assert!(entries().is_sorted(), "entries out of order");
-        let ages = || self.walk(AGE).map(|wait| wait.arrived);
-        assert!(ages().is_sorted(), "ages out of order");
+        assert_eq!(in_lines, self.len(), "a request is in no line");
     }
 }
 

@@ -69,7 +69,7 @@ impl Request {
     }
 
     pub(crate) fn waiting(&self, request: crate::id::RequestId, entered: Time) -> Waiting {
-        Waiting { request, arrived: self.arrived, entered }
+        Waiting { request, class: self.traits.class, arrived: self.arrived, entered }
     }
 
     /// How long its steps took, if it ended now.

@@ -124,7 +124,7 @@ impl Engine {
         let pool_record = self.pool(pool);
         pool_record.totals.retried += 1;
         let queue = if suspect { &mut pool_record.suspects } else { &mut pool_record.queue };
-        queue.push_back_by_age(wait);
+        queue.push_by_age(wait);
         self.touch(pool);
     }
 
@@ -149,7 +149,7 @@ impl Engine {
 
     /// Lets the oldest suspect run, if a process is empty and it is its turn.
     pub(crate) fn dispatch_suspect(&mut self, pool: PoolId) -> bool {
-        let Some(wait) = self.pools[&pool].suspects.oldest() else { return false };
+        let Some(wait) = self.pools[&pool].suspects.next(false) else { return false };
         let Some(process) = self.room_for_one(pool) else { return false };
         if self.processes[&process].slots.len() > 1 {
             // The one that was being emptied for this is not needed any more.
@@ -187,11 +187,8 @@ impl Engine {
 
     fn is_suspects_turn(&self, pool: PoolId) -> bool {
         let record = &self.pools[&pool];
-        let next = record.queue.oldest();
-        record
-            .suspects
-            .oldest()
-            .is_some_and(|suspect| next.is_none_or(|next| suspect.older_than(&next)))
+        let Some(suspect) = record.suspects.next(false) else { return false };
+        record.queue.first_of_all().is_none_or(|next| suspect.is_before(&next))
     }
 
     /// Withdraws a process for the oldest suspect, if none is empty: the one that is likely to be

@@ -5,8 +5,10 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::class::Class;
 use crate::event::{Failure, OobAsk, OobOutcome, Refusal};
 use crate::id::{PoolId, ProcessId, RequestId};
+use crate::limits::Routing;
 use crate::time::Time;
 
 mod take;
@@ -54,10 +56,16 @@ pub struct PoolPicture {
 pub struct QueuePicture {
     /// Requests waiting.
     pub waiting: u64,
-    /// Limit of `waiting`.
+    /// Limit of `waiting`, as it is now (booting or not).
     pub max: u64,
-    /// Limit of a wait, as it is now (booting or not).
+    /// Limit of a wait, as it is now (booting, overloaded or neither).
     pub wait_max: Duration,
+    /// Those waiting by class, the most urgent one first.
+    pub by_class: [u64; Class::COUNT],
+    /// Whose queue they wait in.
+    pub routing: Routing,
+    /// Since when the pool is overloaded, and serves the newest first.
+    pub overloaded_since: Option<Time>,
     /// Age of the oldest one that waits.
     pub oldest: Option<Duration>,
     /// Most that ever waited at once, and when.
@@ -190,6 +198,8 @@ pub struct ProcessPicture {
     pub requests: u64,
     /// When the latest one was.
     pub last_dispatch_at: Option<Time>,
+    /// Requests that wait for it alone.
+    pub queued: u64,
     /// Streams that live without a slot.
     pub detached: u32,
     /// Slot time in each state since it booted.

@@ -218,15 +218,21 @@ impl Engine {
     }
 
     /// Moves a process to another phase, and all that follows from it: what it may take, and
-    /// whether it is the isolated one of its pool.
+    /// who may wait for it alone, and whether it is the isolated one of its pool.
     pub(crate) fn change_phase(&mut self, process: ProcessId, phase: Phase) {
         let now = self.now;
         self.end_asks_of_leaver(process, phase);
         let Some(record) = self.processes.get_mut(&process) else { return };
         let old = record.phase;
         record.set_phase(phase, now);
-        let pool = record.pool;
-        self.pool(pool).budget.moved(process, old, phase);
+        let (pool, serves) = (record.pool, !record.is_withdrawn());
+        let pool_record = self.pool(pool);
+        pool_record.budget.moved(process, old, phase);
+        if !serves {
+            pool_record.queue.close_line(process);
+        } else if pool_record.is_per_process() {
+            pool_record.queue.open_line(process);
+        }
         let isolated = &mut self.pool(pool).isolated;
         if matches!(phase, Phase::Isolated { .. }) {
             *isolated = Some(process);

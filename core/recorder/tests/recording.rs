@@ -71,7 +71,7 @@ impl World {
             2 => self.tell(Input::Tick),
             3..10 => {
                 self.requests += 1;
-                let traits = Traits { idempotent: true, body_held: true };
+                let traits = Traits { idempotent: true, body_held: true, ..Traits::default() };
                 let request = RequestId(self.requests);
                 self.tell(Input::Arrived { request, pool: POOL, traits });
             }

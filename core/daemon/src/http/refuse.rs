@@ -72,6 +72,7 @@ impl OwnAnswer {
         let (reason, text) = match why {
             Refusal::QueueFull => ("queue_full", "all workers are busy and the queue is full"),
             Refusal::QueueWait => ("queue_wait", "no worker became free in time"),
+            Refusal::Overload => ("overload", "more requests come than can be served"),
             Refusal::BootingFull => ("booting_full", "the app is starting and the queue is full"),
             Refusal::BootingWait => ("booting_wait", "the app did not start in time"),
             Refusal::Draining => ("draining", "the server is shutting down"),

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use http::header::{self, HeaderName, HeaderValue};
 use http::{Method, Request, Response, StatusCode, Version, response};
 use hyper::body::Incoming;
-use maitred_engine::id::PoolId;
+use maitred_engine::id::{PoolId, RequestId};
 use maitred_engine::time::Time;
 use tokio_util::sync::CancellationToken;
 
@@ -21,6 +21,7 @@ use crate::body::response::{AppBody, ResponseBody};
 use crate::body::upload::RequestBody;
 use crate::driver::Driver;
 use crate::exchange::{Answer, Exchange};
+use crate::routes::RouteSettings;
 
 /// What every request needs: shared by all connections.
 #[derive(Debug)]
@@ -97,13 +98,14 @@ impl Front {
         if !head.fits() {
             return Err(self.own(OwnAnswer::head_too_large()));
         }
+        let settings = RouteSettings::default();
         let id = self.driver.next_request();
         let body = match incoming {
             None => RequestBody::None,
             // Boxed: only requests with a body pay for its state.
-            Some(incoming) => Box::pin(self.take_body(id, incoming, began)).await?,
+            Some(incoming) => Box::pin(self.take_body((id, settings), incoming, began)).await?,
         };
-        let exchange = Exchange::new(&self.driver, (id, self.pool), head, body);
+        let exchange = Exchange::new(&self.driver, (id, self.pool), settings, head, body);
         let mut waiting = Waiting { exchange: &exchange, answered: false };
         self.driver.arrive(&exchange);
         let answer = poll_fn(|cx| exchange.poll_answer(cx)).await;
@@ -150,11 +152,11 @@ impl Front {
     /// Admission first, then the body: a client that is refused anyway sends none of it.
     async fn take_body(
         &self,
-        id: maitred_engine::id::RequestId,
+        (id, settings): (RequestId, RouteSettings),
         incoming: ClientBody,
         began: Time,
     ) -> Result<RequestBody, OwnAnswer> {
-        if let Some((why, retry_after)) = self.driver.announce(id, self.pool) {
+        if let Some((why, retry_after)) = self.driver.announce(id, self.pool, settings.class) {
             return Err(OwnAnswer::refused(why, retry_after).closing());
         }
         let taken = self.driver.uploads.take(incoming, &self.driver.budget).await;

@@ -322,6 +322,7 @@ fn refusal(why: Refusal) -> &'static str {
     match why {
         Refusal::QueueFull => "queue_full",
         Refusal::QueueWait => "queue_wait",
+        Refusal::Overload => "overload",
         Refusal::BootingFull => "booting_full",
         Refusal::BootingWait => "booting_wait",
         Refusal::Draining => "draining",

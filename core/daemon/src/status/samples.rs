@@ -129,6 +129,7 @@ impl Sample {
             slots,
             requests: if booted { 345_612 } else { 0 },
             last_dispatch_at: booted.then_some(Time(NOW.0 - 400_000_000)),
+            queued: 0,
             detached: 0,
             running: if booted { hour * 58 } else { Duration::ZERO },
             deferred: if booted { hour * 9 } else { Duration::ZERO },

@@ -6,6 +6,7 @@ use super::{
     OobAskPicture, OobPicture, PhasePicture, PoolPicture, ProcessPicture, QueuePicture, SlotCounts,
     SlotPicture, Snapshot,
 };
+use crate::class::Class;
 use crate::engine::Engine;
 use crate::id::PoolId;
 use crate::oob::{Ask, AskId, Stage};
@@ -30,7 +31,7 @@ impl Engine {
 
     fn pool_picture(&self, id: PoolId, pool: &Pool, in_flight: u64, now: Time) -> PoolPicture {
         let processes: Vec<ProcessPicture> =
-            self.members(id).map(|process| process_picture(process, now)).collect();
+            self.members(id).map(|process| process_picture(process, pool, now)).collect();
         let mut totals = pool.totals.clone();
         totals.in_flight = in_flight;
         totals.queued = pool.waiting() as u64;
@@ -75,12 +76,16 @@ impl Engine {
 }
 
 fn queue_picture(pool: &Pool, now: Time) -> QueuePicture {
-    let oldest = [pool.queue.oldest(), pool.suspects.oldest()];
-    let oldest = oldest.into_iter().flatten().map(|wait| now.since(wait.arrived)).max();
+    let oldest = [pool.queue.oldest_arrival(), pool.suspects.oldest_arrival()];
+    let oldest = oldest.into_iter().flatten().map(|arrived| now.since(arrived)).max();
+    let len_of = |class| (pool.queue.len_of(class) + pool.suspects.len_of(class)) as u64;
     QueuePicture {
         waiting: pool.waiting() as u64,
-        max: u64::from(pool.limits.queue_len_max),
+        max: u64::from(pool.len_max()),
         wait_max: pool.wait_max(),
+        by_class: Class::ALL.map(len_of),
+        routing: pool.limits.routing,
+        overloaded_since: pool.overload.since(),
         oldest,
         peak: pool.peak.waiting,
         peak_at: pool.peak.at,
@@ -102,7 +107,7 @@ fn count_slots(processes: &[ProcessPicture]) -> SlotCounts {
     counts
 }
 
-fn process_picture(process: &Process, now: Time) -> ProcessPicture {
+fn process_picture(process: &Process, pool: &Pool, now: Time) -> ProcessPicture {
     let withdrawn = process.withdrawal();
     let mut times = process.times;
     for &slot in &process.slots {
@@ -126,6 +131,7 @@ fn process_picture(process: &Process, now: Time) -> ProcessPicture {
         slots: process.slots.iter().map(|slot| slot.picture(withdrawn)).collect(),
         requests: process.requests,
         last_dispatch_at: process.last_dispatch_at,
+        queued: pool.queue.len_for(process.id) as u64,
         detached: u32::try_from(process.detached.len()).unwrap_or(u32::MAX),
         running: times.running,
         deferred: times.deferred,

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use maitred_engine::Engine;
+use maitred_engine::class::Class;
 use maitred_engine::event::{Abort, ExitStatus, Input, OobAsk, OobBy, OobWord, Output, Traits};
 use maitred_engine::id::{PoolId, ProcessId, RequestId, SlotId};
-use maitred_engine::limits::{OobLimits, PoolLimits};
+use maitred_engine::limits::{OobLimits, OverloadLimits, PoolLimits, Routing};
 use maitred_engine::snapshot::{PhasePicture, ProcessPicture, Snapshot};
 use maitred_engine::time::Time;
 use proptest::prelude::*;
@@ -15,10 +16,22 @@ use crate::script::check_equation;
 
 const POOLS: u32 = 2;
 
-fn limits() -> PoolLimits {
+/// How a pool routes, and whether it has a policy for overload.
+type Mode = (Routing, bool);
+
+fn mode() -> impl Strategy<Value = Mode> {
+    (prop::sample::select(&[Routing::Global, Routing::PerProcess][..]), any::<bool>())
+}
+
+fn limits((routing, overload): Mode) -> PoolLimits {
+    let target = Duration::from_millis(20);
+    let overload = overload.then_some(OverloadLimits { target, interval: target * 3 });
     PoolLimits {
         processes: 2,
         queue_len_max: 6,
+        booting_len_max: 8,
+        routing,
+        overload,
         queue_wait_max: Duration::from_millis(400),
         booting_wait_max: Duration::from_millis(900),
         boot_max: Duration::from_millis(700),
@@ -72,9 +85,13 @@ fn within() -> impl Strategy<Value = Option<Duration>> {
     prop_oneof![1 => Just(None), 2 => (0..60_u64).prop_map(|ms| Some(Duration::from_millis(ms)))]
 }
 
+fn class() -> impl Strategy<Value = Class> {
+    prop::sample::select(&Class::ALL[..])
+}
+
 fn traits() -> impl Strategy<Value = Traits> {
-    (prop::bool::weighted(0.8), prop::bool::weighted(0.8))
-        .prop_map(|(idempotent, body_held)| Traits { idempotent, body_held })
+    (prop::bool::weighted(0.8), prop::bool::weighted(0.8), class())
+        .prop_map(|(idempotent, body_held, class)| Traits { idempotent, body_held, class })
 }
 
 /// Anything at all, mostly about things that do not exist or in the wrong order.
@@ -84,7 +101,8 @@ fn anything() -> impl Strategy<Value = Input> {
     prop_oneof![
         8 => (request(), pool(), traits())
             .prop_map(|(request, pool, traits)| Input::Arrived { request, pool, traits }),
-        2 => (request(), pool()).prop_map(|(request, pool)| Input::Announced { request, pool }),
+        2 => (request(), pool(), class())
+            .prop_map(|(request, pool, class)| Input::Announced { request, pool, class }),
         3 => request().prop_map(|request| Input::ClientGone { request }),
         3 => request().prop_map(|request| Input::Delivered { request }),
         2 => slot().prop_map(|slot| Input::ResponseStarted { slot }),
@@ -123,7 +141,7 @@ fn anything() -> impl Strategy<Value = Input> {
 /// What a daemon with a live app would say next.
 #[derive(Debug, Clone)]
 enum Move {
-    Anything(Input),
+    Anything(Box<Input>),
     /// The oldest booting process says hello.
     Boot(u32),
     /// One slot that runs something gets on with it.
@@ -143,7 +161,7 @@ enum Move {
 
 fn moves() -> impl Strategy<Value = Move> {
     prop_oneof![
-        20 => anything().prop_map(Move::Anything),
+        20 => anything().prop_map(|input| Move::Anything(Box::new(input))),
         6 => (1..4_u32).prop_map(Move::Boot),
         14 => any::<prop::sample::Index>().prop_map(Move::Finish),
         2 => any::<prop::sample::Index>().prop_map(Move::Crash),
@@ -172,7 +190,7 @@ struct World {
 }
 
 impl World {
-    fn new() -> Self {
+    fn new(modes: [Mode; POOLS as usize]) -> Self {
         let mut world = Self {
             engine: Engine::new(),
             now: Time::default(),
@@ -183,8 +201,8 @@ impl World {
             ended: 0,
             twin: None,
         };
-        for pool in 0..POOLS {
-            world.tell(Input::PoolAdded { pool: PoolId(pool), limits: limits() });
+        for (pool, mode) in (0..POOLS).zip(modes) {
+            world.tell(Input::PoolAdded { pool: PoolId(pool), limits: limits(mode) });
         }
         world
     }
@@ -250,7 +268,7 @@ impl World {
 
     fn play(&mut self, step: Move) {
         match step {
-            Move::Anything(input) => self.tell(input),
+            Move::Anything(input) => self.tell(*input),
             Move::Boot(slots) => {
                 let snapshot = self.engine.snapshot(self.now);
                 let mut processes = snapshot.pools.iter().flat_map(|pool| &pool.processes);
@@ -347,10 +365,11 @@ proptest! {
 
     #[test]
     fn no_order_of_inputs_confuses_the_tables(
+        modes in [mode(), mode()],
         story in prop::collection::vec((moves(), 0..40_u64), 1..150),
         ending in prop::collection::vec((moves(), 0..40_u64), 0..40),
     ) {
-        let mut world = World::new();
+        let mut world = World::new(modes);
         let leave = std::iter::once((Move::Leave, 0));
         for (step, ms) in story.into_iter().chain(leave).chain(ending) {
             world.pass(Duration::from_millis(ms));

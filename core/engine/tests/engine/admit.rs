@@ -1,5 +1,6 @@
 //! Step 1: may it wait at all?
 
+use maitred_engine::class::Class;
 use maitred_engine::event::{Failure, Input, Output, Refusal};
 use maitred_engine::id::{PoolId, RequestId};
 use maitred_engine::limits::PoolLimits;
@@ -54,8 +55,8 @@ fn a_queue_of_length_zero_still_serves_what_fits() {
 }
 
 #[test]
-fn a_full_queue_before_the_first_boot_is_another_reason() {
-    let mut t = Script::new(PoolLimits { queue_len_max: 1, ..limits() });
+fn a_full_queue_before_the_first_boot_is_another_reason_with_a_limit_of_its_own() {
+    let mut t = Script::new(PoolLimits { queue_len_max: 0, booting_len_max: 1, ..limits() });
     t.arrive("a").arrive("b");
     insta::assert_snapshot!(t.transcript(), @r"
     0ms a pool
@@ -93,7 +94,7 @@ fn a_client_is_answered_even_if_its_pool_does_not_exist() {
     let mut t = Script::serving(limits(), 1);
     t.announce("a");
     let (request, pool) = (RequestId(1), PoolId(99));
-    t.tell("elsewhere", Input::Announced { request, pool });
+    t.tell("elsewhere", Input::Announced { request, pool, class: Class::Normal });
     assert_eq!(t.outputs[0], Output::Fail { request, why: Failure::Broken });
 }
 

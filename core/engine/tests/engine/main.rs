@@ -2,10 +2,13 @@
 
 mod absurd;
 mod admit;
+mod class;
 mod dispatch;
 mod drain;
 mod finish;
 mod oob;
+mod overload;
+mod per_process;
 mod process;
 mod queue;
 mod retry;

@@ -28,8 +28,8 @@ fn what_had_not_started_goes_elsewhere_without_suspicion() {
 #[test]
 fn what_must_not_run_twice_gets_502() {
     let mut t = Script::serving(pool(2), 4);
-    t.arrive_with("no", Traits { idempotent: false, body_held: true });
-    t.arrive("x").arrive_with("no", Traits { idempotent: true, body_held: false });
+    t.arrive_with("no", Traits { idempotent: false, ..SAFE });
+    t.arrive("x").arrive_with("no", Traits { body_held: false, ..SAFE });
     t.arrive("x").arrive_with("begun", SAFE).started("p1.2").link_lost(1, &[]);
     insta::assert_snapshot!(t.transcript(), @r#"
     0ms no arrives

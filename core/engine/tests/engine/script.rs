@@ -9,6 +9,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use maitred_engine::Engine;
+use maitred_engine::class::Class;
 use maitred_engine::event::{
     Abort, ExitStatus, Input, Notice, OobAsk, OobBy, OobRecord, OobWord, Outcome, Output, Times,
     Traits,
@@ -22,7 +23,7 @@ use maitred_engine::time::Time;
 pub(crate) const POOL: PoolId = PoolId(1);
 
 /// A request that may run twice.
-pub(crate) const SAFE: Traits = Traits { idempotent: true, body_held: true };
+pub(crate) const SAFE: Traits = Traits { idempotent: true, body_held: true, class: Class::Normal };
 
 /// One process, no surprises.
 pub(crate) fn limits() -> PoolLimits {
@@ -107,7 +108,10 @@ impl Script {
 
     pub(crate) fn announce(&mut self, name: &str) -> &mut Self {
         let request = self.name(name);
-        self.tell(&format!("{name} is announced"), Input::Announced { request, pool: POOL })
+        self.tell(
+            &format!("{name} is announced"),
+            Input::Announced { request, pool: POOL, class: Class::Normal },
+        )
     }
 
     pub(crate) fn gone(&mut self, name: &str) -> &mut Self {
