@@ -89,6 +89,7 @@ bench: system
 	$(PYTHON) bench/hello/run.py
 	$(PYTHON) bench/memory/run.py
 	bench/syscalls/run.sh
+	$(PYTHON) bench/deferred/run.py
 
 fmt:
 	cargo fmt --all

@@ -34,6 +34,8 @@ pub(crate) struct Connection {
     address: SocketAddr,
     /// The path around the number that varies, or the whole path where nothing does.
     path: (String, Option<String>),
+    /// Every request has a connection of its own.
+    fresh: bool,
     stream: Option<TcpStream>,
     written: Vec<u8>,
     read: Vec<u8>,
@@ -61,9 +63,15 @@ impl Connection {
             Some((before, after)) => (before.to_owned(), Some(after.to_owned())),
             None => (target.path.clone(), None),
         };
+        Self { path, ..Self::to(target.server.address, false) }
+    }
+
+    /// A connection for requests that each name their path.
+    pub(crate) fn to(address: SocketAddr, fresh: bool) -> Self {
         Self {
-            address: target.address,
-            path,
+            address,
+            path: (String::new(), None),
+            fresh,
             stream: None,
             written: Vec::with_capacity(1024),
             read: Vec::with_capacity(READ_BYTES),
@@ -73,37 +81,66 @@ impl Connection {
 
     /// Sends request number `number` and reads its whole answer. Any status but 200 is an error.
     pub(crate) async fn request(&mut self, number: u64) -> anyhow::Result<()> {
-        let mut stream = match self.stream.take() {
-            Some(stream) => stream,
-            None => open(self.address).await?,
-        };
-        self.prepare(number);
-        stream.write_all(&self.written).await.context("failed to write a request")?;
-        let head = self.answer(&mut stream).await?;
-        if head.close {
-            self.reopened += 1;
-        } else {
-            self.stream = Some(stream);
+        self.written.clear();
+        let (before, after) = &self.path;
+        match after {
+            Some(after) => write!(self.written, "GET {before}{number}{after}"),
+            None => write!(self.written, "GET {before}"),
         }
+        .expect("writing to memory cannot fail");
+        self.exchange().await
+    }
+
+    /// The same for a path of its own.
+    pub(crate) async fn get(&mut self, path: &str) -> anyhow::Result<()> {
+        self.written.clear();
+        write!(self.written, "GET {path}").expect("writing to memory cannot fail");
+        self.exchange().await
+    }
+
+    async fn exchange(&mut self) -> anyhow::Result<()> {
+        let close = if self.fresh { "Connection: close\r\n" } else { "" };
+        write!(self.written, " HTTP/1.1\r\nHost: {}\r\n{close}{HEADERS}", self.address)
+            .expect("writing to memory cannot fail");
+        let head = match self.stream.take() {
+            Some(stream) => match self.send(stream).await {
+                // The server may close an idle connection at any time: no answer at all to a
+                // request on one that was used before means that, and asks for a new one.
+                Err(_) if self.read.is_empty() => {
+                    self.reopened += 1;
+                    let stream = open(self.address).await?;
+                    self.send(stream).await?
+                }
+                result => result?,
+            },
+            None => {
+                let stream = open(self.address).await?;
+                self.send(stream).await?
+            }
+        };
         if head.status != 200 {
             bail!("the answer has status {}", head.status);
         }
         Ok(())
     }
 
-    fn prepare(&mut self, number: u64) {
-        self.written.clear();
-        let (before, after) = &self.path;
-        match after {
-            Some(after) => write!(self.written, "GET {before}{number}{after} HTTP/1.1\r\n"),
-            None => write!(self.written, "GET {before} HTTP/1.1\r\n"),
+    /// Sends the request, reads the answer, and keeps the connection where both sides do.
+    async fn send(&mut self, mut stream: TcpStream) -> anyhow::Result<Head> {
+        self.read.clear();
+        stream.write_all(&self.written).await.context("failed to write a request")?;
+        let head = self.answer(&mut stream).await?;
+        if self.fresh {
+            return Ok(head);
         }
-        .and_then(|()| write!(self.written, "Host: {}\r\n{HEADERS}", self.address))
-        .expect("writing to memory cannot fail");
+        if head.close {
+            self.reopened += 1;
+        } else {
+            self.stream = Some(stream);
+        }
+        Ok(head)
     }
 
     async fn answer(&mut self, stream: &mut TcpStream) -> anyhow::Result<Head> {
-        self.read.clear();
         let head = loop {
             if let Some(head) = parse_head(&self.read)? {
                 break head;
