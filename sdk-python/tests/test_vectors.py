@@ -30,7 +30,7 @@ def frames(name):
 
 def kinds() -> dict[str, int]:
     """The numbers of the kinds, from the table in the protocol's text."""
-    rows = re.findall(r"^\| 0x([0-9a-f]{2}) \| ([A-Z]+) \|", (PROTO / "wire.md").read_text(), re.M)
+    rows = re.findall(r"^\| 0x([0-9a-f]{2}) \| ([A-Z_]+) \|", (PROTO / "wire.md").read_text(), re.M)
     return {name: int(number, 16) for number, name in rows}
 
 
@@ -50,7 +50,7 @@ def plain(value):
 
 def fields_of(frame):
     """The payload of a golden frame as numbers and values, in the order of the numbers."""
-    fields = messages()[frame["kind"].capitalize()]
+    fields = messages()["".join(word.capitalize() for word in frame["kind"].split("_"))]
     out = []
     for name, value in frame["payload"].items():
         number, many = fields[name]
