@@ -9,6 +9,7 @@ mod exchange;
 mod facts;
 mod head;
 mod input;
+mod pace;
 mod session;
 mod slot;
 
@@ -18,6 +19,7 @@ use pyo3::prelude::*;
 #[pymodule]
 fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
+    module.add_function(wrap_pyfunction!(pace::pace, module)?)?;
     module.add_class::<session::Session>()?;
     module.add_class::<slot::Slot>()?;
     module.add_class::<facts::Request>()?;

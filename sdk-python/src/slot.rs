@@ -16,6 +16,7 @@ use crate::environ::{Environs, latin1};
 use crate::exchange::Exchange;
 use crate::facts::Request;
 use crate::input::Input;
+use crate::pace;
 use crate::session::{Session, to_py};
 
 /// A piece of work for after the response.
@@ -114,10 +115,11 @@ impl<'py> Lane<'_, 'py> {
         let stream = given.stream;
         let mut call = self.open(given)?;
         self.slot.borrow_mut().request = Some(call.request.clone().unbind());
+        let is_due = pace::is_due();
         let mut is_ready = false;
         match self.app.call1((&call.environ, &call.exchange)) {
             Ok(result) => {
-                is_ready = self.reply(&call, &result);
+                is_ready = !is_due && self.reply(&call, &result);
                 if !is_ready {
                     self.respond(&mut call, &result);
                 }
@@ -126,6 +128,9 @@ impl<'py> Lane<'_, 'py> {
         }
         if !is_ready {
             self.run_deferred(&mut call)?;
+            if is_due {
+                self.keep_pace(&mut call)?;
+            }
             self.session.ready(stream, call.failed).map_err(|error| to_py(&error))?;
         }
         self.slot.borrow_mut().request = None;
@@ -205,6 +210,17 @@ impl<'py> Lane<'_, 'py> {
                     self.report("failed in deferred work", call, Some(&error));
                 }
             }
+        }
+        Ok(())
+    }
+
+    /// Makes the call that is due once in so many requests, as deferred work.
+    fn keep_pace(&self, call: &mut Call<'py>) -> PyResult<()> {
+        let py = self.slot.py();
+        call.exchange.borrow().release(py)?;
+        if let Err(error) = pace::call(py) {
+            call.failed += 1;
+            self.report("failed in deferred work", call, Some(&error));
         }
         Ok(())
     }

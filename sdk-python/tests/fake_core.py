@@ -13,6 +13,7 @@ from pathlib import Path
 HELLO, WELCOME, REJECT = 0x01, 0x02, 0x03
 REQUEST, BODY, TRAILERS, RESPONSE, END, ABORT = 0x10, 0x11, 0x12, 0x13, 0x14, 0x15
 CANCEL, WINDOW, READY = 0x16, 0x17, 0x18
+OOB_REQUEST, OOB_WITHDRAW, OOB_START, OOB_DONE = 0x28, 0x29, 0x2A, 0x2B
 PING, PONG, DRAIN, GOODBYE, BOUNCE = 0x30, 0x31, 0x32, 0x33, 0x34
 FLAG_END, FLAG_READY = 0x01, 0x02
 TOKEN = "000102030405060708090a0b0c0d0e0f"
@@ -96,6 +97,9 @@ class FakeCore:
         self.stream = 0
         self.answers: dict[int, Answer] = {}
         self.pongs: list[dict[int, list]] = []
+        self.oob_requests: list[dict[int, list]] = []
+        self.oob_withdrawn: list[str] = []
+        self.oob_done: list[dict[int, list]] = []
         self.goodbye: int | None = None
         self.drain_wanted: int | None = None
         self.closed = False
@@ -210,6 +214,12 @@ class FakeCore:
         kind, flags, stream, payload = self.receive()
         if kind == PONG:
             self.pongs.append(decode(payload))
+        elif kind == OOB_REQUEST:
+            self.oob_requests.append(decode(payload))
+        elif kind == OOB_WITHDRAW:
+            self.oob_withdrawn.append(decode(payload)[1][0].decode())
+        elif kind == OOB_DONE:
+            self.oob_done.append(decode(payload))
         elif kind == GOODBYE:
             self.goodbye = decode(payload).get(1, [0])[0]
         elif kind == DRAIN:
@@ -248,6 +258,14 @@ class FakeCore:
         answer = self.answers[stream]
         self.until(lambda: answer.ended)
         return answer
+
+    def oob(self, kind="gc", requested_by=1, lease_ms=60000) -> int:
+        """Takes the process out of band, and waits for its outcome."""
+        count = len(self.oob_done)
+        self.send(OOB_START, 0, encode([(1, kind), (2, requested_by), (3, lease_ms)]))
+        self.until(lambda: len(self.oob_done) > count)
+        assert self.oob_done[-1][1] == [kind.encode()]
+        return self.oob_done[-1][2][0]
 
     def get(self, target="/", **options) -> Answer:
         return self.answer(self.request(target, **options))

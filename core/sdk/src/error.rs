@@ -6,7 +6,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use maitred_proto::frame::SLOTS_MAX;
+use maitred_proto::frame::{OOB_KIND_MAX, SLOTS_MAX};
 
 /// Why a call about a request failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -42,6 +42,12 @@ pub enum Error {
         length: usize,
         /// What is allowed.
         limit: usize,
+    },
+    /// The kind of out-of-band work is empty or too long.
+    #[error("the kind of out-of-band work has {length} bytes, it must have 1 to {OOB_KIND_MAX}")]
+    OobKind {
+        /// What it has.
+        length: usize,
     },
     /// There is no such slot.
     #[error("slot {slot} of {slots}")]

@@ -21,7 +21,9 @@ mod session;
 
 pub use self::error::{ConnectError, Error};
 pub use self::merge::MergeRule;
-pub use self::session::{Body, Connect, Ending, Hold, Pushed, Request, Session, parse_token};
+pub use self::session::{
+    Body, Connect, Ending, Hold, OobOutcome, OobWish, Pushed, Request, Session, parse_token,
+};
 
 /// The messages and heads that sessions take and give.
 pub use maitred_proto::message;

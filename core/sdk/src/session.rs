@@ -6,6 +6,7 @@
 //! one poll and one read per request, and nothing else; under load the poll and the read are
 //! shared by all requests that came together.
 
+mod oob;
 mod response;
 pub(crate) mod socket;
 mod spin;
@@ -25,6 +26,7 @@ use maitred_proto::message::{self, Hello, Welcome, reason};
 use maitred_proto::version::SPOKEN;
 use parking_lot::{Condvar, Mutex};
 
+pub use self::oob::{OobOutcome, OobWish};
 use self::socket::{Filled, Reader};
 pub(crate) use self::state::State;
 use crate::error::{ConnectError, Error};
@@ -39,6 +41,9 @@ pub struct Connect {
     pub token: [u8; 16],
     /// Requests that the host can run at once.
     pub slots: usize,
+    /// The host will call [`Session::next_oob`]: out-of-band work that is granted before that
+    /// waits for it.
+    pub has_oob: bool,
     /// What the host is: SDK, runtime, kind, readiness. The session fills in the rest.
     pub hello: Hello,
 }
@@ -112,6 +117,8 @@ pub(crate) struct Shared {
     pub(crate) slots: Vec<Condvar>,
     /// Threads sleep here for a body to arrive or for a window to open.
     pub(crate) progress: Condvar,
+    /// The host's thread for out-of-band work sleeps here.
+    pub(crate) oob: Condvar,
     /// The minder sleeps here when the session is over.
     pub(crate) leaving: Condvar,
     /// How long bytes may be held for ready.
@@ -149,9 +156,10 @@ impl Session {
         let shared = Arc::new(Shared {
             fork: ForkGuard::new(socket.as_fd()),
             socket,
-            state: Mutex::new(State::new(link, reader, slots)),
+            state: Mutex::new(State::new(link, reader, slots, options.has_oob)),
             slots: (0..slots).map(|_| Condvar::new()).collect(),
             progress: Condvar::new(),
+            oob: Condvar::new(),
             leaving: Condvar::new(),
             merge,
         });

@@ -4,9 +4,12 @@ mod support;
 
 use std::collections::BTreeSet;
 use std::thread;
+use std::time::Duration;
 
-use maitred_sdk::message::{Reject, reason};
-use maitred_sdk::{Body, ConnectError, Ending, Error, Hold, Session, parse_token};
+use maitred_sdk::message::{Reject, outcome, reason};
+use maitred_sdk::{
+    Body, ConnectError, Ending, Error, Hold, OobOutcome, OobWish, Session, parse_token,
+};
 use support::{head, pair, refused};
 
 /// What the core allows an end to wait where a test wants it to be held for good.
@@ -313,7 +316,7 @@ fn serve(session: &Session, slot: usize) {
     while let Some(request) = session.next(slot).expect("the slot's own request") {
         let stream = request.stream;
         match stream % 10 {
-            0 => thread::sleep(std::time::Duration::from_micros(700)),
+            0 => thread::sleep(Duration::from_micros(700)),
             2 => {
                 session.respond(stream, head(200)).expect("the slot's own request");
                 // A client that left meanwhile is no reason to stop saying ready.
@@ -355,5 +358,58 @@ fn a_token_is_32_hexadecimal_digits() {
         ["", "00", "0g0102030405060708090a0b0c0d0e0f", "\u{e4}00102030405060708090a0b0c0d0e0"]
     {
         assert!(parse_token(bad).is_err(), "{bad:?}");
+    }
+}
+
+#[test]
+fn out_of_band_work_is_asked_for_granted_and_done() {
+    let (session, mut core) = pair(1, 50);
+    session.listen_oob();
+    let wish = OobWish {
+        kind: "gc".to_owned(),
+        reason: "1000 requests".to_owned(),
+        expected: Some(Duration::from_millis(200)),
+        not_later_than: Some(Duration::from_micros(1)),
+    };
+    assert!(session.request_oob(wish).unwrap());
+    core.until(|core| core.wishes.len() == 1);
+    let asked = &core.wishes[0];
+    assert_eq!((&*asked.kind, &*asked.reason), ("gc", "1000 requests"));
+    assert_eq!((asked.expected_ms, asked.not_later_than_ms), (200, 1), "0 would say: no deadline");
+    thread::scope(|scope| {
+        // The thread of the only slot reads, and wakes the one that waits for this.
+        scope.spawn(|| assert!(session.next(0).unwrap().is_none()));
+        scope.spawn(|| {
+            let start = session.next_oob().unwrap().unwrap();
+            assert_eq!((&*start.kind, start.requested_by, start.lease_ms), ("gc", 1, 60_000));
+            session.oob_done(OobOutcome::Failed, Duration::from_millis(7)).unwrap();
+            session.oob_done(OobOutcome::Done, Duration::ZERO).unwrap();
+            assert!(session.next_oob().unwrap().is_none(), "the core left");
+        });
+        core.oob_start("gc");
+        core.until(|core| core.done.len() == 1);
+        let last = core.done.pop().unwrap();
+        assert_eq!((last.outcome, last.duration_ms), (outcome::FAILED, 7));
+        core.close();
+    });
+}
+
+#[test]
+fn a_host_without_a_handler_says_so_at_once() {
+    let (session, mut core) = pair(1, 50);
+    core.oob_start("warm");
+    core.until(|core| core.done.len() == 1);
+    assert_eq!((&*core.done[0].kind, core.done[0].outcome), ("warm", outcome::NO_HANDLER));
+    assert_eq!(session.ending(), None);
+}
+
+#[test]
+fn a_kind_must_have_a_length_that_fits() {
+    let (session, _core) = pair(1, 50);
+    for kind in [String::new(), "x".repeat(65)] {
+        let length = kind.len();
+        assert_eq!(session.withdraw_oob(&kind), Err(Error::OobKind { length }));
+        let wish = OobWish { kind, ..OobWish::default() };
+        assert_eq!(session.request_oob(wish), Err(Error::OobKind { length }));
     }
 }

@@ -19,6 +19,8 @@ from typing import TYPE_CHECKING
 from maitred._deferred import after_response, configure, on_error
 from maitred._errors import ClientGone
 from maitred._facts import RequestFacts, current_request
+from maitred._gc import oob_gc
+from maitred._oob import OobEvent, on_oob, request_oob, withdraw_oob
 
 if TYPE_CHECKING:
     active: bool
@@ -27,12 +29,17 @@ __version__ = "0.1.0"
 
 __all__ = [
     "ClientGone",
+    "OobEvent",
     "RequestFacts",
     "active",
     "after_response",
     "configure",
     "current_request",
     "on_error",
+    "on_oob",
+    "oob_gc",
+    "request_oob",
+    "withdraw_oob",
 ]
 
 

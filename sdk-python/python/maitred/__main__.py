@@ -9,6 +9,8 @@ import traceback
 from collections.abc import Callable
 from typing import Any
 
+from maitred import _state
+
 __all__ = ["main"]
 
 EXIT_APP = 1
@@ -53,6 +55,7 @@ def main(argv: list[str] | None = None) -> int:
     except ImportError as error:
         print(f"maitred: the native module is missing: {error}", file=sys.stderr)
         return EXIT_LINK
+    _state.set_starting()
     _enter(options.chdir)
     # What the app sees of its command line is its own, not ours.
     sys.argv = sys.argv[:1]

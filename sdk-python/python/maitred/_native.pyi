@@ -6,12 +6,17 @@ from typing import Any
 
 __version__: str
 
+def pace(step: int, call: Callable[[], object], /) -> bool:
+    """Has `call` called after every `step`-th response. False: another one is already."""
+
 class Session:
     """The link of this process to the core."""
 
     @staticmethod
-    def connect(path: str, token: str, slots: int, runtime: tuple[str, str]) -> Session:
-        """Connects to the core and waits for its welcome.
+    def connect(
+        path: str, token: str, slots: int, has_oob: bool, runtime: tuple[str, str]
+    ) -> Session:
+        """Connects to the core and waits for its welcome. `has_oob`: `next_oob` will be called.
 
         Raises:
             ConnectionError: If the core cannot be reached or rejects this process.
@@ -19,6 +24,27 @@ class Session:
         """
     def request_drain(self) -> None:
         """Wishes to be drained; goes on serving until the core agrees."""
+    def request_oob(
+        self,
+        kind: str,
+        reason: str,
+        expected_s: float | None,
+        not_later_than_s: float | None,
+        /,
+    ) -> bool:
+        """Asks to be taken out of band. False: this process is on its way out.
+
+        Raises:
+            ValueError: If the kind or a time make no sense.
+        """
+    def withdraw_oob(self, kind: str) -> None:
+        """Takes a wish back; it may have been granted already."""
+    def listen_oob(self) -> None:
+        """Says that `next_oob` will be called, where `connect` was not told."""
+    def next_oob(self) -> tuple[str, int, float] | None:
+        """Waits until it is out of band: kind, who asked, lease in seconds. None: it is over."""
+    def oob_done(self, how: str, took_s: float) -> None:
+        """Out-of-band work is over: "done", "failed", or else there is no handler."""
     def ending(self) -> str | None:
         """How it ended: None while it has not, "drained", "core gone", or what was wrong."""
     @property

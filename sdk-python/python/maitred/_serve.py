@@ -16,7 +16,7 @@ from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
-from maitred import _hooks, _native, _state
+from maitred import _gc, _hooks, _native, _oob, _state
 from maitred._wsgi import base_environ
 
 __all__ = ["Signals", "serve"]
@@ -80,9 +80,11 @@ def serve(app: Callable[..., Any], link: str, token: str, slots: int) -> str:
     """
     signals = Signals()
     signals.install()
+    _gc.booted()
     runtime = (platform.python_implementation(), platform.python_version())
-    session = _native.Session.connect(link, token, slots, runtime)
+    session = _native.Session.connect(link, token, slots, _oob.has_handlers(), runtime)
     _state.set_active()
+    _oob.linked(session)
     signals.linked(session)
     _run_slots(session, app, slots)
     signals.restore()

@@ -5,9 +5,10 @@ use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
 use maitred_proto::link::{ProcessEvent, ProcessLink};
-use maitred_proto::message::{self, Abort, Ready, outcome, reason};
+use maitred_proto::message::{self, Abort, Ready, reason};
 use rustc_hash::FxHashMap;
 
+use super::oob::Oob;
 use super::socket::Reader;
 use super::{Body, Ending, Request};
 
@@ -40,6 +41,7 @@ pub(crate) struct State {
     pub(crate) last_given: u64,
     /// The minder looks around every tick, so that something may be left for it to do.
     pub(crate) ticking: bool,
+    pub(crate) oob: Oob,
     pub(crate) draining: bool,
     pub(crate) ending: Option<Ending>,
     /// The host let go of the session.
@@ -87,7 +89,7 @@ pub(crate) struct Held {
 }
 
 impl State {
-    pub(crate) fn new(link: ProcessLink, reader: Reader, slots: usize) -> Self {
+    pub(crate) fn new(link: ProcessLink, reader: Reader, slots: usize, has_oob: bool) -> Self {
         Self {
             link,
             reader: Some(reader),
@@ -99,6 +101,7 @@ impl State {
             reads: 0,
             last_given: 0,
             ticking: false,
+            oob: Oob::new(has_oob),
             draining: false,
             ending: None,
             abandoned: false,
@@ -196,7 +199,7 @@ impl State {
             ProcessEvent::Drain { .. } => self.drain(),
             // A wish that a process may leave unheard.
             ProcessEvent::Interrupt { .. } => {}
-            ProcessEvent::OobStart(_) => self.link.oob_done(outcome::NO_HANDLER, 0),
+            ProcessEvent::OobStart(start) => self.oob_start(start),
             // Only while the link is opened.
             ProcessEvent::Welcome(_) | ProcessEvent::Reject(_) => {}
         }

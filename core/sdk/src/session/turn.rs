@@ -55,6 +55,9 @@ impl Shared {
                 if progress && state.blocked > 0 {
                     self.progress.notify_all();
                 }
+                if state.is_oob_granted() {
+                    self.oob.notify_one();
+                }
             }
             Err(error) => {
                 let why = format!("{error} ({})", error.code());
@@ -153,6 +156,7 @@ impl Shared {
             self.slots[slot].notify_one();
         }
         self.progress.notify_all();
+        self.oob.notify_all();
         self.leaving.notify_all();
     }
 }

@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use maitred_proto::link::{CoreEvent, CoreLink};
-use maitred_proto::message::{Reject, RequestHead, Welcome, encode_request};
+use maitred_proto::message::{
+    OobDone, OobRequest, OobStart, Reject, RequestHead, Welcome, encode_request,
+};
 use maitred_sdk::message::{Hello, ResponseHead};
 use maitred_sdk::{Connect, ConnectError, Session};
 
@@ -32,8 +34,12 @@ pub(crate) struct Core {
     pub(crate) unstarted: Option<Vec<u64>>,
     pub(crate) pongs: u32,
     pub(crate) drain_wanted: bool,
+    pub(crate) wishes: Vec<OobRequest>,
+    pub(crate) done: Vec<OobDone>,
     /// Whether bodies are given back at once, which opens their windows.
     pub(crate) consumes: bool,
+    /// HELLO was taken.
+    greeted: bool,
     socket: UnixStream,
     buf: BytesMut,
 }
@@ -57,7 +63,8 @@ fn meet(
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("s");
     let listener = UnixListener::bind(&path).expect("a socket");
-    let connect = Connect { path, token: [7; 16], slots, hello: Hello::default() };
+    let has_oob = false;
+    let connect = Connect { path, token: [7; 16], slots, has_oob, hello: Hello::default() };
     thread::scope(|scope| {
         let core = scope.spawn(move || {
             let (socket, _) = listener.accept().expect("a process");
@@ -68,6 +75,9 @@ fn meet(
                 unstarted: None,
                 pongs: 0,
                 drain_wanted: false,
+                wishes: Vec::new(),
+                done: Vec::new(),
+                greeted: false,
                 consumes: true,
                 socket,
                 buf: BytesMut::new(),
@@ -75,6 +85,7 @@ fn meet(
             while !matches!(core.link.poll_event(), Some(CoreEvent::Hello(_))) {
                 assert!(core.read(), "HELLO comes first");
             }
+            core.greeted = true;
             answer(&mut core);
             core.write();
             core
@@ -136,6 +147,13 @@ impl Core {
         self.answers[&stream].clone()
     }
 
+    /// Takes the process out of band.
+    pub(crate) fn oob_start(&mut self, kind: &str) {
+        let kind = kind.to_owned();
+        self.link.oob_start(&OobStart { kind, requested_by: 1, lease_ms: 60_000 });
+        self.write();
+    }
+
     pub(crate) fn close(self) {
         drop(self.socket);
     }
@@ -157,7 +175,7 @@ impl Core {
         };
         self.buf.extend_from_slice(&chunk[..n]);
         self.link.receive(&mut self.buf).expect("the process keeps to the protocol");
-        if self.answers.is_empty() && !self.link.wants_transmit() {
+        if !self.greeted {
             // HELLO is for whoever waits for it.
             return true;
         }
@@ -194,6 +212,8 @@ impl Core {
             CoreEvent::Ready { stream, ready } => {
                 self.at(stream, false, true).failed = ready.failed
             }
+            CoreEvent::OobRequest(request) => self.wishes.push(request),
+            CoreEvent::OobDone(done) => self.done.push(done),
             CoreEvent::Pong { .. } => self.pongs += 1,
             CoreEvent::DrainWanted { .. } => self.drain_wanted = true,
             CoreEvent::Goodbye { unstarted } => self.unstarted = Some(unstarted),
