@@ -16,7 +16,7 @@ use maitred_engine::id::{PoolId, ProcessId};
 use maitred_engine::limits::PoolLimits;
 use maitred_engine::snapshot::Snapshot;
 use maitred_proto::link::{CoreEvent, CoreLink, ProcessEvent, ProcessLink};
-use maitred_proto::message::{Hello, Request, ResponseHead, Welcome};
+use maitred_proto::message::{Hello, OobStart, Request, ResponseHead, Welcome};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 use tokio::sync::mpsc;
@@ -60,6 +60,8 @@ pub(crate) struct App {
     pub(crate) requests: BTreeMap<u64, (Request, Vec<u8>)>,
     /// Streams that were told that nothing more of their request comes.
     pub(crate) ended: Vec<u64>,
+    /// Out-of-band work that it was granted.
+    pub(crate) granted: Vec<OobStart>,
     input: BytesMut,
 }
 
@@ -163,7 +165,14 @@ impl App {
         assert!(matches!(core.poll_event(), Some(CoreEvent::Hello(_))));
         core.welcome(&Welcome { version: 1, ..Welcome::default() });
         driver.link_opened(id, slots, Link::new(core, slots));
-        Self { id, link, requests: BTreeMap::new(), ended: Vec::new(), input: BytesMut::new() }
+        Self {
+            id,
+            link,
+            requests: BTreeMap::new(),
+            ended: Vec::new(),
+            granted: Vec::new(),
+            input: BytesMut::new(),
+        }
     }
 
     /// Carries what both sides have to say, once.
@@ -206,6 +215,7 @@ impl App {
                 self.ended.extend(end.then_some(stream));
             }
             ProcessEvent::End { stream } => self.ended.push(stream),
+            ProcessEvent::OobStart(start) => self.granted.push(start),
             _ => {}
         }
     }

@@ -87,6 +87,11 @@ impl Driver {
                     self.lost(inner, process, stream);
                 }
             }
+            CoreEvent::OobRequest(request) => self.oob_request(inner, process, request),
+            CoreEvent::OobWithdraw { kind } => {
+                self.handle(inner, Input::OobWithdrawn { process, kind });
+            }
+            CoreEvent::OobDone(done) => self.oob_done(inner, process, &done),
             CoreEvent::DrainWanted { .. } => self.handle(inner, Input::DrainWanted { process }),
             CoreEvent::Goodbye { unstarted } => {
                 let slots = unstarted
@@ -104,6 +109,9 @@ impl Driver {
         // hyper cannot send informational responses; the app may go on without them.
         if head.status < 200 {
             return;
+        }
+        if head::asks_for_oob(head) {
+            self.oob_header(inner, stream.slot.process);
         }
         match head::response(head) {
             Ok(parts) => {

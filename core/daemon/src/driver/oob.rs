@@ -1,17 +1,69 @@
-//! Out-of-band work: what the engine grants, told to processes, and what becomes of it, told to
-//! operators.
+//! Out-of-band work: what processes and headers ask for, told to the engine; what the engine
+//! grants, told to processes; what became of it, told to operators.
 
-use maitred_engine::event::{Input, OobOutcome, OobRecord, OobWord};
+use std::time::Duration;
+
+use maitred_engine::event::{Input, OobAsk, OobBy, OobOutcome, OobRecord, OobWord};
 use maitred_engine::id::ProcessId;
+use maitred_proto::message::{OobDone, OobRequest, OobStart, outcome, requested_by};
 
 use super::{Driver, Inner};
 
+/// The kind of work that is meant where none is named: by a header, or by an operator. It is what
+/// nearly all out-of-band work is for, and what the presets of the SDKs listen to.
+const KIND_DEFAULT: &str = "gc";
+
 impl Driver {
-    /// A process is out of band from now on.
-    pub(super) fn start_oob(&self, inner: &mut Inner, process: ProcessId) {
-        // No frame of the link carries this yet, so that no process can have a handler.
-        self.handle(inner, Input::OobDone { process, word: OobWord::NoHandler });
+    /// An app asks.
+    pub(super) fn oob_request(&self, inner: &mut Inner, process: ProcessId, request: OobRequest) {
+        let span = |ms: u64| (ms > 0).then(|| Duration::from_millis(ms));
+        let what = OobAsk {
+            kind: request.kind,
+            reason: request.reason,
+            by: OobBy::App,
+            expected: span(request.expected_ms),
+            not_later_than: span(request.not_later_than_ms),
+        };
+        self.handle(inner, Input::OobAsked { process, what });
     }
+
+    /// A response has the header that asks.
+    pub(super) fn oob_header(&self, inner: &mut Inner, process: ProcessId) {
+        self.handle(inner, Input::OobAsked { process, what: ask(KIND_DEFAULT, OobBy::Header) });
+    }
+
+    /// An app is done.
+    pub(super) fn oob_done(&self, inner: &mut Inner, process: ProcessId, done: &OobDone) {
+        let word = match done.outcome {
+            outcome::DONE => OobWord::Done,
+            outcome::NO_HANDLER => OobWord::NoHandler,
+            _ => OobWord::Failed,
+        };
+        self.handle(inner, Input::OobDone { process, word });
+    }
+}
+
+fn ask(kind: &str, by: OobBy) -> OobAsk {
+    let (kind, reason) = (kind.to_owned(), String::new());
+    OobAsk { kind, reason, by, expected: None, not_later_than: None }
+}
+
+/// A process is out of band from now on.
+pub(super) fn start(
+    inner: &mut Inner,
+    process: ProcessId,
+    (kind, by): (String, OobBy),
+    lease: Duration,
+) {
+    let Some(link) = inner.links.get_mut(&process) else { return };
+    let requested_by = match by {
+        OobBy::App => requested_by::APP,
+        OobBy::Operator => requested_by::OPERATOR,
+        OobBy::Header => requested_by::HEADER,
+    };
+    let lease_ms = u64::try_from(lease.as_millis()).unwrap_or(u64::MAX);
+    link.proto.oob_start(&OobStart { kind, requested_by, lease_ms });
+    link.wake();
 }
 
 /// A wish has its outcome.

@@ -35,7 +35,9 @@ impl Driver {
                 }
             }
             Output::Drain { process, why } => drain(inner, process, why),
-            Output::StartOob { process, .. } => self.start_oob(inner, process),
+            Output::StartOob { process, kind, by, lease } => {
+                oob::start(inner, process, (kind, by), lease);
+            }
             Output::CloseLink { process } => close_link(inner, process),
             Output::Terminate { process } => {
                 inner.order(Order::Signal { process, signal: Signal::TERM });

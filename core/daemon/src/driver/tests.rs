@@ -1,8 +1,13 @@
 //! What goes wrong between a client and a process ends one request, once, and no other.
 
+use std::time::Duration;
+
 use bytes::{BufMut, BytesMut};
+use maitred_engine::event::{OobBy, OobOutcome};
 use maitred_proto::frame::Kind;
-use maitred_proto::message::{Abort, Pong, Ready, Trailers, reason};
+use maitred_proto::message::{
+    Abort, OobRequest, Pong, Ready, Trailers, outcome, reason, requested_by,
+};
 use prost::Message as _;
 
 use crate::play::{BODY_MAX, Client, Play};
@@ -222,4 +227,43 @@ async fn without_memory_a_short_body_goes_to_the_disk_and_an_endless_one_is_stre
     assert_eq!(play.app.requests[&stream].1, b"hello");
     assert_eq!(play.driver.budget.disk().0, 5);
     let (_client, _stream) = upload(&mut play, stream).await;
+}
+
+#[tokio::test]
+async fn a_header_asks_for_out_of_band_work_and_no_client_sees_it() {
+    let mut play = Play::new(1, MEMORY);
+    let mut client = play.client(GET).await;
+    let stream = play.request(0).await;
+    play.app.respond(stream, 200, &[("content-length", "0"), ("!~REQUEST-oob-Work", "no")]);
+    play.app.end(stream);
+    play.until("it is granted", |play| play.app.granted.len() == 1).await;
+    let granted = &play.app.granted[0];
+    assert_eq!((&*granted.kind, granted.requested_by), ("gc", requested_by::HEADER));
+    assert_eq!(granted.lease_ms, 60_000);
+    play.app.link.oob_done(outcome::DONE, 5);
+    play.until("it is back", |play| play.snapshot().pools[0].slots.idle == 1).await;
+    play.until("it is answered", |_| client.got().contains("content-length")).await;
+    assert!(!client.got().contains("!~"), "{}", client.got());
+    assert_eq!(play.snapshot().pools[0].totals.oob[&OobOutcome::Done], 1);
+}
+
+#[tokio::test]
+async fn a_process_asks_and_takes_it_back_and_is_asked_nothing() {
+    let mut play = Play::new(1, MEMORY);
+    let _client = play.client(GET).await;
+    let stream = play.request(0).await;
+    let (kind, reason) = ("warm".to_owned(), "because".to_owned());
+    let request = OobRequest { kind, reason, expected_ms: 20, not_later_than_ms: 3000 };
+    play.app.link.oob_request(request);
+    play.app.exchange(&play.driver);
+    let ask = play.snapshot().pools[0].oob.asks[0].what.clone();
+    assert_eq!((&*ask.kind, &*ask.reason, ask.by), ("warm", "because", OobBy::App));
+    assert_eq!(ask.expected, Some(Duration::from_millis(20)));
+    assert_eq!(ask.not_later_than, Some(Duration::from_secs(3)));
+    play.app.link.oob_withdraw("warm");
+    play.app.respond(stream, 200, &[("content-length", "0")]);
+    play.app.end(stream);
+    play.until("it is idle", |play| play.snapshot().pools[0].slots.idle == 1).await;
+    assert!(play.app.granted.is_empty());
+    assert_eq!(play.snapshot().pools[0].totals.oob[&OobOutcome::Withdrawn], 1);
 }

@@ -182,6 +182,17 @@ impl AddressText {
     }
 }
 
+/// The header by which a response asks for out-of-band work. Passenger's name for it, so that
+/// what is written for that works here.
+const OOB_HEADER: &[u8] = b"!~request-oob-work";
+
+/// Whether the response asks for out-of-band work in its process: any case, any value.
+#[must_use]
+pub fn asks_for_oob(head: &message::Response) -> bool {
+    let mut names = message::pairs(&head.headers).map(|(name, _)| name);
+    names.any(|name| name.starts_with(b"!~") && name.eq_ignore_ascii_case(OOB_HEADER))
+}
+
 /// The app's response head, fit to be sent to a client.
 ///
 /// Headers about the connection belong to the core and are dropped (RFC 9110, 7.6.1), and so is
