@@ -22,13 +22,14 @@ SDK_SOURCES := Cargo.toml Cargo.lock $(shell find proto core/sdk sdk-python \
 	\( -name '*.rs' -o -name '*.toml' -o -name '*.py' -o -name '*.pyi' -o -name 'py.typed' \) -print)
 
 .DEFAULT_GOAL := help
-.PHONY: help system build venv node demo demo-stop test test-slow bench fmt lint clean
+.PHONY: help system build venv node demo demo-stop test test-slow sim bench fmt lint clean
 
 help:
 	@echo 'make demo        builds all, starts the Flask and the Django example, leaves them running'
 	@echo 'make demo-stop   stops them'
 	@echo 'make test        every test of every part'
 	@echo 'make test-slow   the end-to-end tests that move gigabytes'
+	@echo 'make sim         seeded worlds against the engine: SECONDS=60 SEED=random'
 	@echo 'make fmt lint    formats, then lints'
 	@echo 'make bench       the comparison with other servers, on a quiet machine'
 	@echo 'make venv        only the Python side: .venv with the SDK in it'
@@ -84,6 +85,13 @@ test: build venv node
 
 test-slow: build venv
 	MAITRED_BIN='$(abspath $(BIN))' $(VENV)/bin/pytest tests/e2e --slow -m slow -rs
+
+# The simulator, for as long as it is told: make sim SECONDS=600 SEED=42
+# (SECONDS is bash's own clock, so it is taken from make's command line only.)
+SIM_SECONDS := $(if $(filter command,$(origin SECONDS)),$(SECONDS),60)
+sim: system
+	cargo run --quiet --package maitred-sim -- run --covered \
+		--seconds $(SIM_SECONDS) $(if $(SEED),--seed $(SEED))
 
 bench: system
 	$(PYTHON) bench/hello/run.py

@@ -11,7 +11,6 @@ use crate::event::{CancelReason, DrainReason, Failure, KillReason, Output, Refus
 use crate::id::{PoolId, ProcessId, RequestId};
 use crate::process::{Phase, Process};
 use crate::request::Place;
-use crate::slot::Slot;
 use crate::time::Time;
 
 impl Engine {
@@ -38,8 +37,8 @@ impl Engine {
         for &index in unstarted {
             let slot = crate::id::SlotId { process, index };
             let live = self.live_request(slot);
-            let running = matches!(self.slot(slot), Some(Slot::Running { .. }));
-            if !running || live.is_some_and(|request| self.requests[&request].started) {
+            let idle = self.slot(slot).is_none_or(|slot| slot.is_idle());
+            if idle || live.is_some_and(|request| self.requests[&request].started) {
                 continue;
             }
             if let Some(request) = live {

@@ -79,7 +79,8 @@ impl Engine {
         let mut remains = Remains::default();
         for (index, slot) in (0..).zip(&process.slots) {
             let &Slot::Running { request, .. } = slot else {
-                remains.present += usize::from(!slot.is_idle());
+                let present = !slot.is_idle() && !unstarted.contains(&index);
+                remains.present += usize::from(present);
                 continue;
             };
             let live = self.live_request(process.slot_id(index)).map(|live| &self.requests[&live]);
@@ -131,7 +132,10 @@ impl Engine {
     /// The process gives back a request that its app never saw. Its turn is not over, and another
     /// process is asked first: this one is now the least recently used.
     pub(crate) fn bounce(&mut self, slot: SlotId) {
-        let Some(Slot::Running { .. }) = self.slot(slot) else { return };
+        // Where the core broke the request off before its app saw it, the slot is deferred.
+        if self.slot(slot).is_none_or(|slot| slot.is_idle()) {
+            return;
+        }
         let live = self.live_request(slot);
         if live.is_some_and(|request| self.requests[&request].started) {
             return self.misbehaved(slot.process);

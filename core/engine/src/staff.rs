@@ -173,7 +173,9 @@ impl Engine {
         kill: KillReason,
         patience: Option<Duration>,
     ) {
-        let blame = kill != KillReason::DrainLease;
+        // Whatever one does that was told to end, its requests did not make it do.
+        let told = matches!(self.phase(process), Some(Phase::Draining { terminated: true, .. }));
+        let blame = kill != KillReason::DrainLease && !told;
         self.set_timer(process, patience.map(|patience| self.now + patience));
         self.change_phase(process, Phase::Leaving { kill, blame });
     }

@@ -1,11 +1,11 @@
 //! When a process dies: again, alone, or never.
 
-use maitred_engine::event::{Input, Traits};
+use maitred_engine::event::{Abort, Input, Notice, Output, Traits};
 use maitred_engine::id::ProcessId;
 use maitred_engine::limits::PoolLimits;
-use maitred_engine::snapshot::PhasePicture;
+use maitred_engine::snapshot::{PhasePicture, SlotPicture};
 
-use crate::script::{SAFE, Script, limits};
+use crate::script::{SAFE, Script, limits, time};
 
 fn pool(processes: u32) -> PoolLimits {
     PoolLimits { processes, ..limits() }
@@ -459,6 +459,37 @@ fn a_bounced_request_goes_to_another_process_first() {
     1ms p1.0 bounced
           a to p2.0 after 0ns
     ");
+}
+
+#[test]
+fn a_request_that_the_core_broke_off_frees_its_slot_when_it_is_returned() {
+    let mut t = Script::serving(pool(1), 2);
+    t.arrive("a").arrive("b").arrive("c");
+    t.aborted("p1.0", Abort::ByCore).bounced("p1.0");
+    assert_eq!(t.process(1).slots[0], SlotPicture::Running(t.request("c")));
+    t.aborted("p1.1", Abort::ByCore).tell("drain", Input::Drain { stop_at: time(9_000) });
+    t.done("p1.0").delivered("c");
+    t.tell("goodbye", Input::Goodbye { process: ProcessId(1), unstarted: vec![1] });
+    assert!(t.outputs.contains(&Output::CloseLink { process: ProcessId(1) }), "{:?}", t.outputs);
+}
+
+#[test]
+fn what_the_core_broke_off_before_it_started_does_not_make_company() {
+    let mut t = Script::serving(PoolLimits { poison_crashes_max: 1, ..pool(1) }, 2);
+    t.arrive_with("a", SAFE).arrive("b").aborted("p1.1", Abort::ByCore).link_lost(1, &[1]);
+    assert!(t.outputs.contains(&Output::Notice(Notice::Poison { request: t.request("a") })));
+}
+
+#[test]
+fn who_misbehaves_after_it_was_told_to_end_makes_no_suspects() {
+    let mut t = Script::serving(pool(1), 2);
+    t.arrive_with("a", SAFE)
+        .tell("p1 wants to leave", Input::DrainWanted { process: ProcessId(1) });
+    t.hello(2, 2).at(25_000);
+    assert!(t.outputs.contains(&Output::Terminate { process: ProcessId(1) }), "{:?}", t.outputs);
+    t.misbehaved(1).link_lost(1, &[]).arrive("b");
+    let slots = ["a", "b"].map(|name| SlotPicture::Running(t.request(name)));
+    assert_eq!(t.process(2).slots, slots);
 }
 
 #[test]

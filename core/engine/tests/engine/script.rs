@@ -285,7 +285,7 @@ impl Script {
         request
     }
 
-    fn request(&self, name: &str) -> RequestId {
+    pub(crate) fn request(&self, name: &str) -> RequestId {
         let mut names = self.names.iter();
         *names.find(|(_, it)| *it == name).expect("the story has it").0
     }
