@@ -1,6 +1,8 @@
 """What stands between a client and an app: addresses, proxies, headers, the access log."""
 
 import json
+import os
+import signal
 import socket
 import time
 
@@ -108,6 +110,25 @@ def test_the_access_log_has_one_line_per_request_with_its_times(serve):
     assert first["bytes"] == 2048
     assert first["wait_ms"] >= 0
     assert first["service_ms"] > 0
+    assert first["deferred_ms"] == 0
+
+
+def test_the_line_of_a_request_that_defers_says_for_how_long(serve):
+    core = serve("main:app", "--access-log", "--log-format=json")
+    core.get("/close?ms=20")
+    until(lambda: core.log_path("out").read_text().endswith("\n"), "the line is there")
+    line = json.loads(core.log_path("out").read_text())
+    assert line["target"] == "/close?ms=20"
+    assert line["deferred_ms"] >= 20
+
+
+def test_a_request_whose_process_dies_in_deferred_work_still_has_its_line(serve):
+    core = serve("main:app", "--access-log", "--log-format=json")
+    core.get("/close?ms=600000")
+    os.kill(core.app_pids()[0], signal.SIGKILL)
+    until(lambda: core.log_path("out").read_text().endswith("\n"), "the line is there")
+    line = json.loads(core.log_path("out").read_text())
+    assert (line["status"], line["outcome"], line["deferred_ms"]) == (200, "done", None)
 
 
 def test_a_client_that_does_not_finish_its_head_is_let_go(serve):

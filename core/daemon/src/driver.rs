@@ -33,6 +33,7 @@ use crate::supervise::{Order, Roster};
 
 mod bodies;
 mod events;
+mod lines;
 mod oob;
 mod perform;
 
@@ -81,6 +82,8 @@ struct Inner {
     links: FxHashMap<ProcessId, Link>,
     roster: Roster,
     stats: Stats,
+    /// Lines for the access log that wait for the end of deferred work: one per slot at most.
+    unwritten: FxHashMap<RequestId, crate::access::Line>,
     orders: mpsc::UnboundedSender<Order>,
     /// The answer to an announcement, on its way back to the caller.
     refused: Option<(Refusal, Duration)>,
@@ -116,6 +119,7 @@ impl Driver {
             links: FxHashMap::default(),
             roster: Roster::default(),
             stats: Stats::new(),
+            unwritten: FxHashMap::default(),
             orders: parts.orders,
             refused: None,
             armed: Time::NEVER,
@@ -255,6 +259,7 @@ impl Driver {
         let unstarted = link.unstarted_slots();
         link.wake_all();
         self.handle(&mut inner, Input::LinkLost { process, unstarted });
+        self.write_lines_of(&mut inner, process);
     }
 
     // --- The whole core --------------------------------------------------------------------

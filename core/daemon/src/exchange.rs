@@ -85,6 +85,8 @@ struct State {
     route: Option<Route>,
     waited: Duration,
     dispatched_at: Time,
+    /// From the end of the response to the word that the slot is free, once that was said.
+    deferred: Option<Duration>,
     /// Nobody takes the body (any more): HEAD, a client that left, a Content-Length reached.
     discard: bool,
     /// The response is complete.
@@ -121,6 +123,7 @@ impl Exchange {
             route: None,
             waited: Duration::ZERO,
             dispatched_at: Time::default(),
+            deferred: None,
             discard: false,
             complete: false,
             delivered_early: false,
@@ -159,6 +162,17 @@ impl Exchange {
         state.route = Some(route);
         state.waited = waited;
         state.dispatched_at = self.driver.clock.now();
+        state.deferred = None;
+    }
+
+    /// The slot that ran it is free.
+    pub fn freed(&self, deferred: Duration) {
+        self.state.lock().deferred = Some(deferred);
+    }
+
+    /// How long it kept its slot after its response; `None`: it has it still, or never had one.
+    pub fn deferred(&self) -> Option<Duration> {
+        self.state.lock().deferred
     }
 
     /// `Server-Timing`: the wait, and the time from dispatch to the response's head.

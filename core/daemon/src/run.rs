@@ -94,7 +94,7 @@ pub async fn serve(plan: Plan) -> anyhow::Result<ExitCode> {
         budget: budget(&config),
         uploads: Policy { buffered: config.http.request_buffering, body_max: config.http.body_max },
         orders,
-        access_log: sinks.access_log(&config, clock),
+        access_log: sinks.access_log(&config),
     });
     end_the_core(LastWords {
         recorder: driver.recorder.clone(),
@@ -244,9 +244,9 @@ impl Sinks {
         Ok(Self { stdout: Sink::stdout(form)?, stderr: Sink::stderr(form)?, form })
     }
 
-    fn access_log(&self, config: &Config, clock: Clock) -> Option<access::Log> {
+    fn access_log(&self, config: &Config) -> Option<access::Log> {
         let json = self.form == Form::Json;
-        config.log.access.then(|| access::Log::new(self.stdout.clone(), json, clock))
+        config.log.access.then(|| access::Log::new(self.stdout.clone(), json))
     }
 
     fn flush(&self) {

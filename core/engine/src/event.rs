@@ -224,7 +224,7 @@ pub enum Output {
     /// The request has its one outcome (rule R4). Comes after Refuse and Fail, once per request.
     Ended { request: RequestId, pool: PoolId, outcome: Outcome, times: Times },
     /// The slot said ready: what it was occupied with cost this much.
-    Freed { slot: SlotId, service: Duration, deferred: Duration },
+    Freed { slot: SlotId, request: RequestId, service: Duration, deferred: Duration },
     /// Something an operator should read.
     Notice(Notice),
     /// Every process is gone and every request has an outcome: the core may exit.

@@ -99,9 +99,9 @@ impl Engine {
     /// The only word that makes a slot idle.
     pub(crate) fn ready(&mut self, slot: SlotId) {
         match self.slot(slot) {
-            Some(Slot::Deferred { since, service, .. }) => {
+            Some(Slot::Deferred { request, since, service }) => {
                 let deferred = self.now.since(since);
-                self.put(Output::Freed { slot, service, deferred });
+                self.put(Output::Freed { slot, request, service, deferred });
                 let pool = self.free(slot);
                 self.pool(pool).totals.deferred += u64::from(deferred > Duration::ZERO);
             }

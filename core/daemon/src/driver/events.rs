@@ -64,7 +64,7 @@ impl Driver {
                 self.handle(inner, Input::Detached { slot: stream.slot });
             }
             CoreEvent::Bounce { stream } => {
-                if let Some(slot) = inner.forget_stream(process, stream) {
+                if let Some(slot) = self.forget_stream(inner, process, stream) {
                     self.handle(inner, Input::Bounced { slot });
                 }
             }
@@ -96,7 +96,7 @@ impl Driver {
             CoreEvent::Goodbye { unstarted } => {
                 let slots = unstarted
                     .into_iter()
-                    .filter_map(|stream| inner.forget_stream(process, stream))
+                    .filter_map(|stream| self.forget_stream(inner, process, stream))
                     .map(|slot| slot.index)
                     .collect();
                 self.handle(inner, Input::Goodbye { process, unstarted: slots });
@@ -136,7 +136,7 @@ impl Driver {
         let Some(stream) = inner.stream(process, number) else { return };
         tracing::warn!(%process, stream = number, "the process lost a request");
         let in_slot = inner.links.get(&process).is_some_and(|link| link.is_in_slot(number));
-        let _known = inner.forget_stream(process, number);
+        let _known = self.forget_stream(inner, process, number);
         if stream.detached {
             self.aborted(inner, &stream, Abort::ByCore);
         }
@@ -206,6 +206,15 @@ impl Driver {
             self.handle(inner, Input::Ready { slot: stream.slot });
         }
     }
+
+    /// Nothing more is to be expected of a stream that never said that its slot is free.
+    fn forget_stream(&self, inner: &mut Inner, process: ProcessId, number: u64) -> Option<SlotId> {
+        let link = inner.links.get_mut(&process)?;
+        let request = link.streams.get(&number)?.exchange.id;
+        let index = link.forget(number)?;
+        self.write_line_of(inner, request);
+        Some(SlotId { process, index })
+    }
 }
 
 fn receive_body(inner: &mut Inner, stream: &Stream, data: Bytes) {
@@ -232,11 +241,6 @@ impl Inner {
         let link = self.links.get(&stream.slot.process);
         let record = link.and_then(|link| link.streams.get(&stream.number));
         record.is_some_and(|record| record.cancelled)
-    }
-
-    fn forget_stream(&mut self, process: ProcessId, number: u64) -> Option<SlotId> {
-        let index = self.links.get_mut(&process)?.forget(number)?;
-        Some(SlotId { process, index })
     }
 
     fn with_link(&mut self, stream: &Stream, f: impl FnOnce(&mut Link, u64)) {

@@ -10,6 +10,7 @@ use maitred_engine::event::{
 use maitred_engine::id::{PoolId, ProcessId, RequestId, SlotId};
 
 use super::{Driver, Inner, oob};
+use crate::access::Line;
 use crate::body::pump;
 use crate::exchange::{Answer, Route};
 use crate::supervise::{Order, Signal};
@@ -46,9 +47,10 @@ impl Driver {
             Output::Ended { request, pool, outcome, times } => {
                 self.ended(inner, request, pool, (outcome, times));
             }
-            Output::Freed { slot, service, deferred } => {
+            Output::Freed { slot, request, service, deferred } => {
                 let pool = inner.roster.pool_of(slot.process);
                 inner.stats.freed(inner.now, pool, service, deferred);
+                self.slot_is_free(inner, request, deferred);
             }
             Output::Notice(notice) => self.notice(inner, &notice),
             Output::Closed => self.closed.cancel(),
@@ -93,8 +95,9 @@ impl Driver {
             exchange.forget_body();
         }
         inner.stats.ended(inner.now, pool, &outcome, &times, status);
-        if let (Some(log), Some(exchange)) = (&self.access_log, exchange) {
-            log.line(&exchange, (status, sent), &outcome, &times);
+        if let Some(exchange) = exchange {
+            let at = self.clock.unix_us(inner.now);
+            self.request_is_over(inner, Line { exchange, status, sent, outcome, times, at });
         }
     }
 

@@ -315,7 +315,7 @@ impl Script {
             Output::Ended { request, outcome, times, .. } => {
                 format!("{} {}", name(request), describe_end(*outcome, times))
             }
-            Output::Freed { slot, service, deferred } => {
+            Output::Freed { slot, service, deferred, .. } => {
                 format!("{slot} free, service {service:?}, deferred {deferred:?}")
             }
             Output::Notice(notice) => self.describe_notice(notice),
