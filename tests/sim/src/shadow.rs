@@ -39,7 +39,7 @@ pub(crate) struct Shadow {
     again: BTreeSet<RequestId>,
     /// A request of this class came into a full queue: one of a lower class must go.
     evict: Option<(PoolId, Class)>,
-    freed: Option<(SlotId, Duration, Duration)>,
+    freed: Option<(SlotId, RequestId, Duration, Duration)>,
     pub(crate) departure: Option<Departure>,
     cut_noted: bool,
     closed: bool,

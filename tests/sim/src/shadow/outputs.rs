@@ -46,9 +46,9 @@ impl Shadow {
             Output::CloseLink { process } => self.close_link(process),
             Output::Terminate { process } => self.terminated(process),
             Output::Kill { process, why } => self.killed(process, why),
-            Output::Freed { slot, service, deferred } => {
+            Output::Freed { slot, request, service, deferred } => {
                 let expected = self.freed.take();
-                let told = Some((slot, service, deferred));
+                let told = Some((slot, request, service, deferred));
                 must!(R10, expected == told, "freed {told:?}, and the wire said {expected:?}");
                 super::FINE
             }

@@ -93,7 +93,7 @@ impl Shadow {
         match self.slot(slot).map(|slot| slot.state) {
             Some(State::Deferred { request, since, service }) => {
                 let deferred = self.now.since(since);
-                self.freed = Some((slot, service, deferred));
+                self.freed = Some((slot, request, service, deferred));
                 self.free(slot);
                 if let Some(pool) = self.pool_of(slot.process) {
                     pool.count.deferred += u64::from(!deferred.is_zero());
