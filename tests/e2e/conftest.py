@@ -69,9 +69,12 @@ def serve(prepare: Callable[..., Core]) -> Callable[..., Core]:
         processes: int = 2,
         slots: int = 1,
         root: Path = APPS,
+        toml: str = "",
         **settings: str,
     ) -> Core:
         core = prepare(app, root)
+        if toml:
+            args = ("-c", str(core.write_toml(toml)), *args)
         core.start(f"--processes={processes}", f"--slots={slots}", *args, **settings)
         return core.ready(processes)
 

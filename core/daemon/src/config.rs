@@ -20,6 +20,7 @@ mod proxies;
 mod raw;
 mod read;
 mod reference;
+mod routes;
 mod settings;
 mod value;
 
@@ -31,6 +32,7 @@ pub use settings::{Kind, Preset, SETTINGS, Setting};
 pub use value::{show_duration, show_size};
 
 use crate::process::output::{Form, Mode};
+use crate::routes::Routes;
 use raw::Raw;
 
 /// The exit code for wrong usage or settings.
@@ -93,8 +95,10 @@ pub struct HttpSettings {
     pub body_max: u64,
     /// Largest head of a request, in bytes.
     pub head_max: usize,
-    /// A request waits for its body before it is dispatched.
-    pub request_buffering: bool,
+    /// What holds for some requests only, and `request_buffering` for all others.
+    pub routes: Routes,
+    /// The name of the header with a request's priority, in lower case.
+    pub priority_header: Option<String>,
     /// Whose word about the client counts.
     pub trusted_proxies: TrustedProxies,
     /// Add a Server-Timing header.

@@ -33,6 +33,7 @@ use crate::http::conn::Conn;
 use crate::http::forwarded::Forwarding;
 use crate::http::serve::Front;
 use crate::link::Link;
+use crate::routes::Routes;
 use crate::supervise::Order;
 
 const POOL: PoolId = PoolId(1);
@@ -81,7 +82,7 @@ impl Play {
         let driver = Driver::new(Parts {
             clock: Clock::start(),
             budget: Budget::new(memory_max, 1 << 30, spool.path().to_owned()),
-            uploads: upload::Policy { buffered: true, body_max: BODY_MAX },
+            uploads: upload::Policy { body_max: BODY_MAX },
             orders,
             access_log: None,
         });
@@ -100,6 +101,8 @@ impl Play {
             request_id: HeaderName::from_static("x-request-id"),
             head_max: 64 * 1024,
             server_timing: false,
+            routes: Routes::default(),
+            priority_header: None,
             leaving: AtomicBool::new(false),
             close_idle: CancellationToken::new(),
         });

@@ -92,7 +92,7 @@ pub async fn serve(plan: Plan) -> anyhow::Result<ExitCode> {
     let driver = Driver::new(Parts {
         clock,
         budget: budget(&config),
-        uploads: Policy { buffered: config.http.request_buffering, body_max: config.http.body_max },
+        uploads: Policy { body_max: config.http.body_max },
         orders,
         access_log: sinks.access_log(&config),
     });
@@ -176,6 +176,7 @@ impl Public {
         driver: &Arc<Driver>,
         bound: Vec<(Listener, String)>,
     ) -> anyhow::Result<Self> {
+        let priority_header = config.http.priority_header.as_ref().map(|name| name.parse());
         let front = Arc::new(Front {
             driver: Arc::clone(driver),
             pool: POOL,
@@ -183,6 +184,8 @@ impl Public {
             request_id: config.http.request_id_header.parse().context("request_id_header")?,
             head_max: config.http.head_max,
             server_timing: config.http.server_timing,
+            routes: config.http.routes.clone(),
+            priority_header: priority_header.transpose().context("priority_header")?,
             leaving: AtomicBool::new(false),
             close_idle: CancellationToken::new(),
         });

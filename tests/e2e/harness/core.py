@@ -73,6 +73,12 @@ class Core:
 
     # -- its life
 
+    def write_toml(self, text: str) -> Path:
+        """A maitred.toml for it, beside the app's folder instead of in it."""
+        path = self.folder / "maitred.toml"
+        path.write_text(text)
+        return path
+
     def start(self, *args: str, **settings: str) -> "Core":
         """Starts it. `settings` become variables: queue_max="2" is MAITRED_QUEUE_MAX=2."""
         for name, value in settings.items():

@@ -67,8 +67,6 @@ pub struct Stream {
 /// How the core takes bodies in.
 #[derive(Debug, Clone)]
 pub struct Policy {
-    /// `request_buffering`: hold bodies back, or pass them on at once.
-    pub buffered: bool,
     /// Longest body, in bytes.
     pub body_max: u64,
 }
@@ -144,20 +142,22 @@ impl RequestBody {
 }
 
 impl Policy {
-    /// Takes `incoming` in, as far as must be before the request is dispatched.
+    /// Takes `incoming` in, as far as must be before the request is dispatched. Not `buffered`:
+    /// nothing of it has to be, and the app reads it as it comes.
     ///
     /// # Errors
     /// See [`Error`].
     pub async fn take(
         &self,
         incoming: ClientBody,
+        buffered: bool,
         budget: &Arc<Budget>,
     ) -> Result<RequestBody, Error> {
         let length = incoming.declared();
         if length.is_some_and(|length| length > self.body_max) {
             return Err(Error::TooLong(self.body_max));
         }
-        if !self.buffered {
+        if !buffered {
             return Ok(stream(Held::new(Bytes::new(), None, None), incoming));
         }
         match length {

@@ -3,6 +3,7 @@
 //! A key that is not known is an error with its line: a setting that is silently not heeded is
 //! found out in production.
 
+use std::borrow::Cow;
 use std::path::Path;
 
 use toml::Spanned;
@@ -11,6 +12,7 @@ use toml::de::{DeTable, DeValue};
 use super::error::{ConfigError, Origin};
 use super::near;
 use super::raw::{Raw, Value};
+use super::routes::{Field, WrittenRoute};
 use super::settings::{Kind, SETTINGS, Setting};
 
 /// Its usual name.
@@ -61,6 +63,11 @@ impl Reader<'_> {
             let inner = format!("{key}.");
             let group = SETTINGS.iter().any(|setting| setting.key.starts_with(&inner));
             match (Setting::find(&key), value.get_ref()) {
+                (Some(setting), DeValue::Array(items)) if setting.kind == Kind::Routes => {
+                    let routes = items.iter().map(|item| self.route(item, &origin));
+                    let routes = routes.collect::<Result<_, _>>()?;
+                    self.raw.put(setting, Value::Routes(routes), origin)?;
+                }
                 (Some(setting), value) => {
                     let value = understand(setting, value, &origin)?;
                     self.raw.put(setting, value, origin)?;
@@ -70,6 +77,27 @@ impl Reader<'_> {
             }
         }
         Ok(())
+    }
+
+    fn route(
+        &self,
+        item: &Spanned<DeValue<'_>>,
+        list: &Origin,
+    ) -> Result<WrittenRoute, ConfigError> {
+        let DeValue::Table(table) = item.get_ref() else {
+            let message = "`routes` is a list of tables, `[[routes]]`".to_owned();
+            return Err(ConfigError::Other { origin: list.clone(), message });
+        };
+        let field = |(name, value): (&Spanned<Cow<'_, str>>, &Spanned<DeValue<'_>>)| {
+            let texts = match value.get_ref() {
+                DeValue::Array(items) => items.iter().map(scalar).collect(),
+                _ => scalar(value).map(|text| vec![text]),
+            };
+            let is_list = matches!(value.get_ref(), DeValue::Array(_));
+            Field::new(name.get_ref(), texts, is_list, self.at(name.span().start))
+        };
+        let fields = table.iter().map(field).collect::<Result<_, _>>()?;
+        Ok(WrittenRoute { origin: self.at(item.span().start), fields })
     }
 }
 

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use super::error::{ConfigError, Origin};
+use super::routes::WrittenRoute;
 use super::settings::{Kind, Setting};
 use super::value;
 
@@ -18,6 +19,8 @@ pub(super) enum Value {
     Many(Vec<String>),
     /// A table.
     Pairs(Vec<(String, String)>),
+    /// Tables of `[[routes]]`.
+    Routes(Vec<WrittenRoute>),
 }
 
 /// A value and where it stands.
@@ -46,8 +49,11 @@ impl Raw {
     ) -> Result<(), ConfigError> {
         let value = match (setting.kind, value) {
             (Kind::List, Value::One(text)) => Value::Many(value::list(&text)),
-            (Kind::List, value @ Value::Many(_)) | (Kind::Table, value @ Value::Pairs(_)) => value,
-            (Kind::List | Kind::Table, _) | (_, Value::Many(_) | Value::Pairs(_)) => {
+            (Kind::List, value @ Value::Many(_))
+            | (Kind::Table, value @ Value::Pairs(_))
+            | (Kind::Routes, value @ Value::Routes(_)) => value,
+            (Kind::List | Kind::Table | Kind::Routes, _)
+            | (_, Value::Many(_) | Value::Pairs(_) | Value::Routes(_)) => {
                 let message =
                     format!("`{}` is a {}, not this", setting.key, setting.kind.describe());
                 return Err(ConfigError::Other { origin, message });
@@ -95,7 +101,7 @@ impl Raw {
     pub(super) fn text(&self, key: &str) -> Option<&str> {
         match &self.find(key)?.value {
             Value::One(text) => Some(text),
-            Value::Many(_) | Value::Pairs(_) => None,
+            Value::Many(_) | Value::Pairs(_) | Value::Routes(_) => None,
         }
     }
 }

@@ -15,6 +15,9 @@ use super::value::{self, A_DURATION, A_SIZE};
 use super::{AppSettings, BufferSettings, Config, HttpSettings, LogSettings, Shown, Surroundings};
 use super::{env, show_duration};
 use crate::process::output::{Form, Mode};
+use crate::routes::RouteSettings;
+
+mod queue;
 
 /// Most processes of a pool: what the engine is measured with.
 const PROCESSES_MAX: u32 = 1000;
@@ -29,8 +32,6 @@ const PROCESSES_MIN: u32 = 2;
 const HEAD_MAX: u64 = 48 * 1024;
 /// Smallest limit of heads, in bytes: below it ordinary browsers are refused.
 const HEAD_MIN: u64 = 1024;
-/// Longest queue. A million waiting requests are a gigabyte and an hour of work.
-const QUEUE_MAX: u32 = 1_000_000;
 /// Longest wait of a complete response for its ready, in microseconds: 10 ms, which clients feel.
 const READY_MERGE_MAX_US: u32 = 10_000;
 /// How long others still send clients to a core that is to stop, in Kubernetes.
@@ -147,12 +148,9 @@ impl<'a> Reader<'a> {
     fn limits(&mut self, processes: u32) -> Result<PoolLimits, ConfigError> {
         Ok(PoolLimits {
             processes,
-            queue_len_max: self.number("queue.max", 0..=QUEUE_MAX)?,
-            queue_wait_max: self.duration("queue.wait_max")?,
-            booting_wait_max: self.duration("queue.booting_wait_max")?,
             boot_max: self.duration("leases.boot")?,
             drain_max: self.duration("leases.drain")?,
-            ..PoolLimits::default()
+            ..self.queue()?
         })
     }
 
@@ -179,10 +177,12 @@ impl<'a> Reader<'a> {
         let header = self.text("request_id_header").unwrap_or_default();
         let name = http::HeaderName::try_from(&header)
             .map_err(|_| self.wrong("request_id_header", &header, "the name of a header"))?;
+        let buffered = self.choice("request_buffering")? == "auto";
         Ok(HttpSettings {
             body_max: self.size("body_max")?,
             head_max: usize::try_from(head_max).unwrap_or(usize::MAX),
-            request_buffering: self.choice("request_buffering")? == "auto",
+            routes: self.routes(RouteSettings { buffered, ..RouteSettings::default() })?,
+            priority_header: self.header("priority_header")?,
             trusted_proxies,
             server_timing: self.switch("server_timing")?,
             request_id_header: name.to_string(),

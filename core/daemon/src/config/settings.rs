@@ -39,6 +39,8 @@ pub enum Kind {
     List,
     /// Names and values.
     Table,
+    /// Routes.
+    Routes,
     /// One of these words.
     Choice(&'static [&'static str]),
 }
@@ -59,11 +61,11 @@ impl Setting {
         SETTINGS.iter().find(|setting| setting.key == key)
     }
 
-    /// Its variable. Tables have none.
+    /// Its variable. Tables and routes have none.
     #[must_use]
     pub fn variable(&self) -> Option<String> {
         let name = || format!("MAITRED_{}", self.key.replace('.', "_").to_ascii_uppercase());
-        (self.kind != Kind::Table).then(name)
+        (!matches!(self.kind, Kind::Table | Kind::Routes)).then(name)
     }
 
     /// Its first flag, with dashes.
@@ -86,6 +88,7 @@ impl Kind {
             Self::Duration => "duration".to_owned(),
             Self::List => "list of texts".to_owned(),
             Self::Table => "table of texts".to_owned(),
+            Self::Routes => "list of tables, `[[routes]]`".to_owned(),
             Self::Choice(words) => words.join(", "),
         }
     }
@@ -95,6 +98,7 @@ mod app;
 mod http;
 mod log;
 mod pool;
+mod queue;
 
 const fn setting(
     key: &'static str,
@@ -110,7 +114,7 @@ const fn from_platform(platform: &'static str, setting: Setting) -> Setting {
     Setting { platform: Some(platform), ..setting }
 }
 
-const PARTS: &[&[Setting]] = &[app::APP, pool::POOL, http::HTTP, log::LOG];
+const PARTS: &[&[Setting]] = &[app::APP, pool::POOL, queue::QUEUE, http::HTTP, log::LOG];
 
 /// All of them, in the order in which people read about them.
 pub const SETTINGS: &[Setting] = &joined::<{ count() }>();

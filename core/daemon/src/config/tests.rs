@@ -4,8 +4,12 @@ use std::collections::BTreeSet;
 use std::fs;
 
 use clap::{CommandFactory, Parser};
+use maitred_engine::class::Class;
 
 use super::*;
+use crate::routes::RouteSettings;
+
+mod queue;
 
 /// Loads settings in a folder of its own.
 struct Rig {
@@ -71,7 +75,9 @@ fn nothing_written_means_the_defaults() {
     assert_eq!(config.stop_timeout, Duration::from_secs(25));
     assert_eq!(config.drain_delay, Duration::ZERO);
     assert_eq!((config.http.body_max, config.http.head_max), (1 << 30, 48 << 10));
-    assert!(config.http.request_buffering && !config.http.server_timing);
+    let settings = config.http.routes.of(&http::Method::GET, "/");
+    assert_eq!(settings, RouteSettings { class: Class::Normal, buffered: true });
+    assert_eq!((config.http.server_timing, config.http.priority_header), (false, None));
     assert_eq!(config.http.request_id_header, "x-request-id");
     assert_eq!((config.buffer.memory_max, config.buffer.disk_max), (64 << 20, 4 << 30));
     assert_eq!(config.buffer.dir, Path::new("/var/tmp"));

@@ -84,6 +84,12 @@ impl Forwarding {
         last
     }
 
+    /// Whether what this peer says about its clients is believed.
+    #[must_use]
+    pub fn trusts_peer(&self, peer: Option<SocketAddr>) -> bool {
+        self.trusts(peer.map(|peer| peer.ip().to_canonical()))
+    }
+
     fn trusts(&self, ip: Option<IpAddr>) -> bool {
         match ip {
             Some(ip) => self.trusted.contains(ip),

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use http::header::{self, HeaderName, HeaderValue};
 use http::{Method, Request, Response, StatusCode, Version, response};
 use hyper::body::Incoming;
+use maitred_engine::class::Class;
 use maitred_engine::id::{PoolId, RequestId};
 use maitred_engine::time::Time;
 use tokio_util::sync::CancellationToken;
@@ -21,7 +22,7 @@ use crate::body::response::{AppBody, ResponseBody};
 use crate::body::upload::RequestBody;
 use crate::driver::Driver;
 use crate::exchange::{Answer, Exchange};
-use crate::routes::RouteSettings;
+use crate::routes::{RouteSettings, Routes};
 
 /// What every request needs: shared by all connections.
 #[derive(Debug)]
@@ -36,6 +37,10 @@ pub struct Front {
     pub request_id: HeaderName,
     /// Longest head, in bytes.
     pub head_max: usize,
+    /// What holds for some requests only.
+    pub routes: Routes,
+    /// The header in which trusted proxies say a request's priority.
+    pub priority_header: Option<HeaderName>,
     /// Add `Server-Timing` to responses.
     pub server_timing: bool,
     /// The core is leaving: every answer closes its connection.
@@ -94,11 +99,11 @@ impl Front {
         (incoming, began): (Option<ClientBody>, Time),
         request_id: &HeaderValue,
     ) -> Result<Response<ResponseBody>, OwnAnswer> {
+        let settings = self.settings(conn, &parts);
         let head = self.facts(conn, parts, began, request_id.clone());
         if !head.fits() {
             return Err(self.own(OwnAnswer::head_too_large()));
         }
-        let settings = RouteSettings::default();
         let id = self.driver.next_request();
         let body = match incoming {
             None => RequestBody::None,
@@ -116,6 +121,17 @@ impl Front {
             Answer::Failed(why) => Err(OwnAnswer::failed(why)),
             Answer::Upload(error) => Err(OwnAnswer::upload(&error)),
         }
+    }
+
+    /// What is settled for a request by its route, and by a proxy that may say so.
+    fn settings(&self, conn: &Conn, parts: &http::request::Parts) -> RouteSettings {
+        let mut settings = self.routes.of(&parts.method, parts.uri.path());
+        let said = self.priority_header.as_ref().and_then(|name| parts.headers.get(name));
+        let class = said.and_then(|word| Class::named(word.to_str().ok()?.trim()));
+        if let Some(class) = class.filter(|_| self.forwarding.trusts_peer(conn.peer)) {
+            settings.class = class;
+        }
+        settings
     }
 
     /// Counts an answer that no pool has any part in.
@@ -159,7 +175,8 @@ impl Front {
         if let Some((why, retry_after)) = self.driver.announce(id, self.pool, settings.class) {
             return Err(OwnAnswer::refused(why, retry_after).closing());
         }
-        let taken = self.driver.uploads.take(incoming, &self.driver.budget).await;
+        let taken =
+            self.driver.uploads.take(incoming, settings.buffered, &self.driver.budget).await;
         let body = taken.map_err(|error| self.own(OwnAnswer::upload(&error)))?;
         self.driver.uploaded(self.pool, self.driver.clock.now().since(began));
         Ok(body)

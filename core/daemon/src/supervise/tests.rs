@@ -26,7 +26,7 @@ pub(crate) fn driver(mut limits: PoolLimits) -> (Arc<Driver>, mpsc::UnboundedRec
     let driver = Driver::new(Parts {
         clock: Clock::start(),
         budget: Budget::new(0, 0, "/var/tmp".into()),
-        uploads: Policy { buffered: false, body_max: 0 },
+        uploads: Policy { body_max: 0 },
         orders,
         access_log: None,
     });

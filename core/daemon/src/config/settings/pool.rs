@@ -1,6 +1,6 @@
 //! How much is served at once, and how long anything may take.
 //!
-//! Limits of the queue and leases of processes, with the reason for each default.
+//! Processes, slots and leases, with the reason for each default.
 
 use super::Preset::{Computed, Value};
 use super::{Kind, Setting, from_platform, setting};
@@ -36,28 +36,6 @@ pub(super) const POOL: &[Setting] = &[
         "--slots, -t, --threads",
         "Requests that one process may work on at once: its threads. One, because not every app \
          is safe with more.",
-    ),
-    setting(
-        "queue.max",
-        Kind::Integer,
-        Value("1000"),
-        "",
-        "Requests that may wait. Beyond it a client gets 503 at once, which is better than an \
-         answer after its own timeout.",
-    ),
-    setting(
-        "queue.wait_max",
-        Kind::Duration,
-        Value("25s"),
-        "",
-        "Longest wait for a slot, then 503. Below the 30 s after which common proxies give up.",
-    ),
-    setting(
-        "queue.booting_wait_max",
-        Kind::Duration,
-        Value("60s"),
-        "",
-        "Longest wait while no process has booted yet.",
     ),
     setting(
         "leases.boot",
