@@ -21,6 +21,12 @@ pub fn pairs(headers: &[Bytes]) -> impl ExactSizeIterator<Item = (&Bytes, &Bytes
     headers.chunks_exact(2).map(|pair| (&pair[0], &pair[1]))
 }
 
+/// Optional parts of the protocol, named in HELLO and WELCOME (`wire.md`, section 5).
+pub mod capability {
+    /// One request may be sent ahead of the slot that it waits for.
+    pub const EARLY: &str = "early";
+}
+
 /// Why something is broken off, as a number on the wire (`wire.md`, "Reasons").
 pub mod reason {
     /// Any: not told.

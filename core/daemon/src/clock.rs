@@ -12,6 +12,8 @@ use maitred_engine::time::Time;
 pub struct Clock {
     start: Instant,
     start_unix: Duration,
+    /// `start`, by the kernel's own count.
+    start_us: u64,
 }
 
 impl Clock {
@@ -19,13 +21,21 @@ impl Clock {
     #[must_use]
     pub fn start() -> Self {
         let start_unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Self { start: Instant::now(), start_unix }
+        let kernel = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+        let start_us = kernel.tv_sec as u64 * 1_000_000 + kernel.tv_nsec as u64 / 1_000;
+        Self { start: Instant::now(), start_unix, start_us }
     }
 
     /// The time since the start.
     #[must_use]
     pub fn now(&self) -> Time {
         Time(u64::try_from(self.start.elapsed().as_nanos()).unwrap_or(u64::MAX))
+    }
+
+    /// `time` by `CLOCK_MONOTONIC`, in microseconds: what other processes of this machine read.
+    #[must_use]
+    pub fn monotonic_us(&self, time: Time) -> u64 {
+        self.start_us + time.0 / 1_000
     }
 
     /// `time` as microseconds since 1970 (UTC).

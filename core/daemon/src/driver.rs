@@ -217,8 +217,12 @@ impl Driver {
     /// A process said hello on a link that is now open.
     pub fn link_opened(&self, process: ProcessId, slots: u32, link: Link) {
         let mut inner = self.lock();
+        let early = link.takes_early;
         inner.links.insert(process, link);
         self.handle(&mut inner, Input::Hello { process, slots });
+        if early {
+            self.handle(&mut inner, Input::EarlyWanted { process });
+        }
     }
 
     /// Bytes came in on a link. False: the link is broken.

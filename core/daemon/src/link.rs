@@ -6,7 +6,6 @@
 
 use std::sync::Arc;
 use std::task::Waker;
-use std::time::Duration;
 
 use bytes::BytesMut;
 use http::HeaderMap;
@@ -19,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 use crate::body::upload::RequestBody;
 use crate::driver::wake;
 use crate::exchange::Exchange;
-use crate::http::head;
+use crate::http::head::{self, Wait};
 
 pub mod accept;
 pub mod socket;
@@ -37,6 +36,10 @@ pub struct Link {
     pub streams: FxHashMap<u64, StreamRecord>,
     /// The stream that each slot runs.
     slots: Vec<Option<u64>>,
+    /// It can keep a request until a slot is ready.
+    pub takes_early: bool,
+    /// The stream that was sent ahead and is in no slot yet.
+    pub early: Option<u64>,
     task: Option<Waker>,
     closing: bool,
     exiting: bool,
@@ -47,8 +50,8 @@ pub struct Link {
 /// What the core keeps of a stream.
 #[derive(Debug)]
 pub struct StreamRecord {
-    /// The slot that it was dispatched to.
-    pub slot: u32,
+    /// The slot that runs it; `None`: it was sent ahead, and no slot has it yet.
+    pub slot: Option<u32>,
     /// The request that runs in it.
     pub exchange: Arc<Exchange>,
     /// It gave its slot back; it lives on until its response ends.
@@ -62,13 +65,16 @@ pub struct StreamRecord {
 }
 
 impl Link {
-    /// A link on which `slots` slots were offered.
+    /// A link on which `slots` slots were offered, by a process that can keep a request until a
+    /// slot is ready or that cannot.
     #[must_use]
-    pub fn new(proto: CoreLink, slots: u32) -> Self {
+    pub fn new(proto: CoreLink, slots: u32, takes_early: bool) -> Self {
         Self {
             proto,
             streams: FxHashMap::default(),
             slots: vec![None; slots as usize],
+            takes_early,
+            early: None,
             task: None,
             closing: false,
             exiting: false,
@@ -76,19 +82,22 @@ impl Link {
         }
     }
 
-    /// Appends the request to what is written next. Returns its stream and whether its body has
-    /// to be sent still; `None`: its head does not fit in a frame.
+    /// Appends the request to what is written next, for a slot or ahead of one. Returns its
+    /// stream and whether its body has to be sent still; `None`: its head does not fit in a frame.
     pub fn send_request(
         &mut self,
         exchange: &Arc<Exchange>,
-        slot: u32,
-        waited: Duration,
+        slot: Option<u32>,
+        wait: Wait,
     ) -> Option<(u64, bool)> {
         let body = exchange.body();
         let alone = matches!(body, RequestBody::None);
-        let head = |out: &mut BytesMut| exchange.head.encode(out, &body, waited);
+        let head = |out: &mut BytesMut| exchange.head.encode(out, &body, wait);
         let stream = self.proto.request(alone, head).ok()?;
-        *self.slots.get_mut(slot as usize)? = Some(stream);
+        match slot {
+            Some(slot) => *self.slots.get_mut(slot as usize)? = Some(stream),
+            None => self.early = Some(stream),
+        }
         let record = StreamRecord {
             slot,
             exchange: Arc::clone(exchange),
@@ -110,6 +119,14 @@ impl Link {
         }
     }
 
+    /// The request that was sent ahead is in this slot now.
+    pub fn take_early(&mut self, slot: u32) -> Option<u64> {
+        let stream = self.early.take()?;
+        self.streams.get_mut(&stream)?.slot = Some(slot);
+        *self.slots.get_mut(slot as usize)? = Some(stream);
+        Some(stream)
+    }
+
     /// The request's body is complete.
     pub fn end_request(&mut self, stream: u64, trailers: Option<&HeaderMap>) {
         if !self.streams.contains_key(&stream) {
@@ -125,6 +142,13 @@ impl Link {
     /// Tells the app that nobody wants the response that `slot` works on.
     pub fn cancel(&mut self, slot: u32, why: CancelReason) {
         if let Some(stream) = self.slots.get(slot as usize).copied().flatten() {
+            self.cancel_stream(stream, why);
+        }
+    }
+
+    /// The same for a request that was sent ahead.
+    pub fn cancel_early(&mut self, why: CancelReason) {
+        if let Some(stream) = self.early {
             self.cancel_stream(stream, why);
         }
     }
@@ -177,8 +201,7 @@ impl Link {
         record.ended = true;
         if record.detached {
             // Its slot said ready already, or does so in the next frame.
-            let busy = self.slots.get(record.slot as usize) == Some(&Some(stream));
-            if !busy {
+            if !self.is_in_slot(stream) {
                 self.forget(stream);
             }
         }
@@ -187,10 +210,8 @@ impl Link {
     /// The slot of `stream` is free.
     pub fn ready(&mut self, stream: u64) {
         let Some(record) = self.streams.get(&stream) else { return };
-        let (slot, ended) = (record.slot, record.ended);
-        if let Some(place) = self.slots.get_mut(slot as usize) {
-            *place = None;
-        }
+        let ended = record.ended;
+        self.vacate(stream);
         if ended {
             self.forget(stream);
         }
@@ -199,27 +220,34 @@ impl Link {
     /// Whether a slot is taken by `stream`.
     #[must_use]
     pub fn is_in_slot(&self, stream: u64) -> bool {
-        self.streams
-            .get(&stream)
-            .is_some_and(|record| self.slots.get(record.slot as usize) == Some(&Some(stream)))
+        let slot = self.streams.get(&stream).and_then(|record| record.slot);
+        slot.is_some_and(|slot| self.slots.get(slot as usize) == Some(&Some(stream)))
     }
 
-    /// Nothing more is to be expected of `stream`.
+    /// Nothing more is to be expected of `stream`. Returns the slot that it was in, if any.
     pub fn forget(&mut self, stream: u64) -> Option<u32> {
+        self.vacate(stream);
         let mut record = self.streams.remove(&stream)?;
         wake(&mut record.writable);
-        if let Some(place) = self.slots.get_mut(record.slot as usize)
-            && *place == Some(stream)
-        {
+        record.slot
+    }
+
+    /// Its slot, or its place ahead of one, is not taken by `stream` any more.
+    fn vacate(&mut self, stream: u64) {
+        let slot = self.streams.get(&stream).and_then(|record| record.slot);
+        let place = match slot.and_then(|slot| self.slots.get_mut(slot as usize)) {
+            Some(place) => place,
+            None => &mut self.early,
+        };
+        if *place == Some(stream) {
             *place = None;
         }
-        Some(record.slot)
     }
 
     /// Slots whose request was never handed to the kernel.
     pub fn unstarted_slots(&self) -> Vec<u32> {
         let streams = self.proto.unstarted();
-        streams.filter_map(|stream| Some(self.streams.get(&stream)?.slot)).collect()
+        streams.filter_map(|stream| self.streams.get(&stream)?.slot).collect()
     }
 
     /// Has the link's task write what has gathered.

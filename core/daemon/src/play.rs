@@ -16,7 +16,7 @@ use maitred_engine::id::{PoolId, ProcessId};
 use maitred_engine::limits::PoolLimits;
 use maitred_engine::snapshot::Snapshot;
 use maitred_proto::link::{CoreEvent, CoreLink, ProcessEvent, ProcessLink};
-use maitred_proto::message::{Hello, OobStart, Request, ResponseHead, Welcome};
+use maitred_proto::message::{Hello, OobStart, Request, ResponseHead, Welcome, capability};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 use tokio::sync::mpsc;
@@ -77,6 +77,15 @@ pub(crate) struct Client {
 impl Play {
     /// A core whose bodies may hold `memory_max` bytes.
     pub(crate) fn new(slots: u32, memory_max: u64) -> Self {
+        Self::with(slots, memory_max, &[])
+    }
+
+    /// The same, with a process that can keep a request until a slot is ready.
+    pub(crate) fn early(slots: u32, memory_max: u64) -> Self {
+        Self::with(slots, memory_max, &[capability::EARLY])
+    }
+
+    fn with(slots: u32, memory_max: u64, capabilities: &[&str]) -> Self {
         let spool = tempfile::tempdir().unwrap();
         let (orders, mut ordered) = mpsc::unbounded_channel();
         let driver = Driver::new(Parts {
@@ -93,7 +102,7 @@ impl Play {
         };
         driver.with_roster(|roster| roster.add(process, pool, generation));
         driver.process(Input::Spawned { process, pid: 1 });
-        let app = App::connect(&driver, process, slots);
+        let app = App::connect(&driver, process, slots, capabilities);
         let front = Arc::new(Front {
             driver: Arc::clone(&driver),
             pool: POOL,
@@ -158,7 +167,8 @@ impl Play {
 }
 
 impl App {
-    fn connect(driver: &Arc<Driver>, id: ProcessId, slots: u32) -> Self {
+    fn connect(driver: &Arc<Driver>, id: ProcessId, slots: u32, capabilities: &[&str]) -> Self {
+        let capabilities: Vec<String> = capabilities.iter().map(ToString::to_string).collect();
         let mut link = ProcessLink::new();
         link.hello(&Hello { version_min: 1, version_max: 1, slots, ..Hello::default() });
         let mut core = CoreLink::new();
@@ -166,8 +176,9 @@ impl App {
         link.transmitted(hello.len());
         core.receive(&mut hello).unwrap();
         assert!(matches!(core.poll_event(), Some(CoreEvent::Hello(_))));
-        core.welcome(&Welcome { version: 1, ..Welcome::default() });
-        driver.link_opened(id, slots, Link::new(core, slots));
+        let takes_early = !capabilities.is_empty();
+        core.welcome(&Welcome { version: 1, capabilities, ..Welcome::default() });
+        driver.link_opened(id, slots, Link::new(core, slots, takes_early));
         Self {
             id,
             link,

@@ -42,6 +42,7 @@ impl Engine {
         self.requests.insert(request, record);
         let pool_record = self.pool(pool);
         pool_record.totals.arrived += 1;
+        pool_record.ranked |= traits.class != Class::default();
         pool_record.queue.push(wait);
         self.touch(pool);
     }

@@ -38,6 +38,7 @@ impl Engine {
     fn check_pool(&self, id: PoolId, pool: &Pool) {
         pool.queue.check();
         pool.suspects.check();
+        pool.early.check();
         let ranks: BTreeSet<_> = self.members(id).filter_map(Process::rank_now).collect();
         assert_eq!(pool.idle, ranks, "{id}: the idle set is not what the slots say");
         let isolated = |process: &&Process| matches!(process.phase, Phase::Isolated { .. });
@@ -45,7 +46,12 @@ impl Engine {
         assert_eq!(Vec::from_iter(pool.isolated), isolated, "{id}: at most one is isolated");
         self.check_oob(id, pool);
         self.check_nobody_waits_needlessly(id, pool);
-        for (queue, suspect) in [(&pool.queue, false), (&pool.suspects, true)] {
+        for (wait, _) in pool.early.iter() {
+            let held = self.members(id).filter(|process| process.early == Some(wait.request));
+            assert_eq!(held.count(), 1, "{} was sent ahead to one process", wait.request);
+        }
+        let queues = [(&pool.queue, false), (&pool.suspects, true), (&pool.early, false)];
+        for (queue, suspect) in queues {
             for (wait, _) in queue.iter() {
                 let request = &self.requests[&wait.request];
                 assert!(request.is_waiting(), "{} is in a queue and elsewhere", wait.request);
@@ -155,6 +161,7 @@ fn check_process(process: &Process) {
     for (index, slot) in (0..).zip(&process.slots) {
         assert_eq!(slot.is_idle(), stack.contains(&index), "{id}.{index} is {slot:?}");
     }
+    assert!(process.early.is_none() || stack.is_empty(), "{id} keeps a request beside idle slots");
     match process.phase {
         Phase::Booting => assert!(process.slots.is_empty(), "{id} has slots before hello"),
         Phase::Serving => assert!(!process.slots.is_empty(), "{id} serves without slots"),

@@ -5,9 +5,11 @@
 //! choice is: newest generation, then smallest occupied share of the process, then most recently
 //! used.
 
+use std::time::Duration;
+
 use crate::engine::Engine;
 use crate::event::Output;
-use crate::id::{PoolId, ProcessId, RequestId};
+use crate::id::{PoolId, ProcessId, RequestId, SlotId};
 use crate::request::Place;
 
 impl Engine {
@@ -25,6 +27,7 @@ impl Engine {
             }
             self.pool(pool).queue.share_out();
             self.isolate_for_suspect(pool);
+            self.hand_early(pool);
         }
         let now = self.now;
         let record = self.pool(pool);
@@ -61,17 +64,37 @@ impl Engine {
 
     /// Gives a waiting request to the most recently used idle slot of a process.
     pub(crate) fn hand_over(&mut self, request: RequestId, process: ProcessId) {
+        self.occupy(request, process, |request, slot, waited| Output::Dispatch {
+            request,
+            slot,
+            waited,
+        });
+    }
+
+    /// The same, said by `told`. A request that has its outcome takes the slot without a word of
+    /// its own wait.
+    pub(crate) fn occupy(
+        &mut self,
+        request: RequestId,
+        process: ProcessId,
+        told: impl FnOnce(RequestId, SlotId, Duration) -> Output,
+    ) {
         let now = self.now;
-        let (Some(record), Some(runner)) =
-            (self.requests.get_mut(&request), self.processes.get_mut(&process))
-        else {
-            return;
-        };
+        let Some(runner) = self.processes.get_mut(&process) else { return };
         let Some(slot) = runner.occupy(request, now) else { return };
         self.uses += 1;
         runner.used = self.uses;
         runner.requests += 1;
         runner.last_dispatch_at = Some(now);
+        let waited = self.begin(request, slot);
+        self.rerank(process);
+        self.put(told(request, slot, waited));
+    }
+
+    /// The end of its wait. Returns how long that was, all attempts together.
+    fn begin(&mut self, request: RequestId, slot: SlotId) -> Duration {
+        let now = self.now;
+        let Some(record) = self.requests.get_mut(&request) else { return Duration::ZERO };
         let wait = record.times(now, false).wait;
         let stay = wait - record.wait;
         record.wait = wait;
@@ -86,7 +109,6 @@ impl Engine {
             pool.drain_rate.count();
         }
         pool.note_wait(waited);
-        self.rerank(process);
-        self.put(Output::Dispatch { request, slot, waited });
+        waited
     }
 }

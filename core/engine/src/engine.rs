@@ -157,6 +157,8 @@ impl Engine {
             Input::Spawned { process, pid } => self.spawned(process, pid),
             Input::SpawnFailed { process } => self.spawn_failed(process),
             Input::Hello { process, slots } => self.hello(process, slots),
+            Input::EarlyWanted { process } => self.want_early(process),
+            Input::EarlyReturned { process } => self.return_early(process),
             Input::DrainWanted { process } => self.want_drain(process),
             Input::OobAsked { process, what } => self.ask_oob(process, what),
             Input::OobWithdrawn { process, kind } => self.withdraw_oob(process, &kind),

@@ -57,6 +57,10 @@ pub enum Input {
     SpawnFailed { process: ProcessId },
     /// It opened its link: its app is loaded and all its slots are ready.
     Hello { process: ProcessId, slots: u32 },
+    /// It can keep a request until one of its slots is ready: [`Output::HandEarly`].
+    EarlyWanted { process: ProcessId },
+    /// It will not run the request that it was handed early, and never gave it to the app.
+    EarlyReturned { process: ProcessId },
     /// It would like to be drained (it got SIGTERM).
     DrainWanted { process: ProcessId },
     /// Out-of-band work is asked for: by its app, by a header of its response, or by an operator.
@@ -201,6 +205,12 @@ pub enum ExitStatus {
 pub enum Output {
     /// Hand the request to the slot now. `waited`: its time in the queue, all attempts together.
     Dispatch { request: RequestId, slot: SlotId, waited: Duration },
+    /// Send the request ahead: the process gives it to its app when its next slot is ready.
+    /// `waited`: its time in the queue so far, which goes on.
+    HandEarly { request: RequestId, process: ProcessId, waited: Duration },
+    /// The request that was handed early is in this slot now; nothing is sent. `waited`: as in
+    /// [`Self::Dispatch`].
+    Taken { request: RequestId, slot: SlotId, waited: Duration },
     /// Answer 503 with `Retry-After`.
     Refuse { request: RequestId, why: Refusal, retry_after: Duration },
     /// Answer 502, or break the connection visibly if bytes were sent.
@@ -209,6 +219,8 @@ pub enum Output {
     Cancel { slot: SlotId, why: CancelReason },
     /// The same for a detached stream, which has no slot any more.
     CancelDetached { process: ProcessId, request: RequestId, why: CancelReason },
+    /// The same for a request that was handed early and is in no slot yet.
+    CancelEarly { process: ProcessId, request: RequestId, why: CancelReason },
     /// Start a process; answer `Spawned` or `SpawnFailed`.
     Spawn { process: ProcessId, pool: PoolId, generation: u32 },
     /// Send DRAIN on its link.

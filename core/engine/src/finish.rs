@@ -157,6 +157,7 @@ impl Engine {
         }
         let pool = process.pool;
         self.rerank(slot.process);
+        self.take_early(slot);
         self.close_when_empty(slot.process);
         self.touch(pool);
         pool
@@ -175,6 +176,9 @@ impl Engine {
         let now = self.now;
         let Some(record) = self.requests.swap_remove(&request) else { return };
         let times = record.times(now, outcome == Outcome::Completed);
+        if record.is_waiting() && self.pools[&record.pool].early.has(request) {
+            self.cancel_early(record.pool, request, outcome);
+        }
         let pool = self.pool(record.pool);
         if record.is_waiting() {
             pool.unqueue(request);

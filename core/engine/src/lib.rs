@@ -11,6 +11,7 @@
 //! | admit | `admit.rs` | May it wait at all? | `Arrived` | `Refuse` |
 //! | queue | `queue.rs` | Whose turn is it? Who waited too long? | `Tick` | `Refuse` |
 //! | dispatch | `dispatch.rs` | Which idle slot takes it? | all that free one | `Dispatch` |
+//! | | `early.rs` | May it be sent ahead? | all that free one | `HandEarly`, `Taken` |
 //! | finish | `finish.rs` | Which of its ends is reached? | `Ready`, `Delivered` | `Ended` |
 //! | retry | `retry.rs` | Its process died: again, alone, never? | `LinkLost` | `Fail` |
 //!
@@ -27,6 +28,7 @@ mod admit;
 mod check;
 mod dispatch;
 mod drain;
+mod early;
 mod engine;
 mod finish;
 mod oob;

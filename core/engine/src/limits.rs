@@ -42,6 +42,9 @@ pub struct PoolLimits {
     /// The same while no process has booted yet. Default 1000 as well: it is a budget of its own,
     /// because a deploy may want to hold more, or less, than a busy minute.
     pub booting_len_max: u32,
+    /// Whether a request may be sent to a busy process ahead of its turn, if that process is alone
+    /// in its pool. Default yes: it saves the process a sleep between two requests.
+    pub hand_early: bool,
     /// Longest wait for a slot. Default 25 s: below the 30 s after which common proxies give up.
     pub queue_wait_max: Duration,
     /// Longest wait while no process has booted yet. Default 60 s: large apps boot slowly, and
@@ -124,6 +127,7 @@ impl Default for PoolLimits {
             processes: 2,
             queue_len_max: 1000,
             booting_len_max: 1000,
+            hand_early: true,
             queue_wait_max: Duration::from_secs(25),
             booting_wait_max: Duration::from_secs(60),
             routing: Routing::Global,

@@ -34,6 +34,10 @@ pub(crate) struct Pool {
     /// Requests that wait to run alone (rule R13). They are part of the queue for every count and
     /// limit, and apart from it so that they hold nobody up.
     pub(crate) suspects: Queue,
+    /// A request of another class than most has come: the order of service is not that of arrival.
+    pub(crate) ranked: bool,
+    /// Requests that were sent ahead and are in no slot yet. They wait like the others.
+    pub(crate) early: Queue,
     /// The process that is withdrawn for a suspect.
     pub(crate) isolated: Option<ProcessId>,
     /// None is withdrawn for a suspect before this.
@@ -82,6 +86,8 @@ impl Pool {
             due: Vec::new(),
             overload: Overload::Calm,
             suspects: Queue::default(),
+            ranked: false,
+            early: Queue::default(),
             isolated: None,
             isolation_pause_until: Time::default(),
             budget: Budget::default(),
@@ -94,7 +100,7 @@ impl Pool {
     }
 
     pub(crate) fn waiting(&self) -> usize {
-        self.queue.len() + self.suspects.len()
+        self.queue.len() + self.suspects.len() + self.early.len()
     }
 
     /// Whether one more would have to wait and may not. Where a slot is idle nobody waits (rule
@@ -109,8 +115,10 @@ impl Pool {
 
     /// Takes a request out of whichever queue it is in.
     pub(crate) fn unqueue(&mut self, request: RequestId) {
-        if self.queue.remove(request).is_none() {
-            self.suspects.remove(request);
+        for queue in [&mut self.queue, &mut self.suspects, &mut self.early] {
+            if queue.remove(request).is_some() {
+                return;
+            }
         }
     }
 
@@ -161,7 +169,7 @@ impl Pool {
     /// The next request to run out of patience, and when.
     pub(crate) fn next_expiry(&self) -> Option<(Time, Waiting)> {
         let expiry = |wait: Waiting| (self.patient_since(&wait) + self.wait_max(), wait);
-        let heads = [self.queue.first_entered(), self.suspects.first_entered()];
+        let heads = [&self.queue, &self.suspects, &self.early].map(Queue::first_entered);
         heads.into_iter().flatten().map(expiry).min_by_key(|(at, wait)| (*at, wait.request))
     }
 

@@ -63,6 +63,10 @@ impl Queue {
         self.len() == 0
     }
 
+    pub(crate) fn has(&self, request: RequestId) -> bool {
+        self.nodes.get(request).is_some()
+    }
+
     /// How many of a class wait. Looks at every line.
     pub(crate) fn len_of(&self, class: Class) -> usize {
         self.lines.all().map(|line| line.ages[class.index()].len).sum()

@@ -49,6 +49,7 @@ impl Engine {
             _ => (true, false),
         };
         let remains = self.sift(record, unstarted);
+        self.return_early(process);
         let Some(record) = self.processes.get_mut(&process) else { return };
         record.close_slots(self.now);
         let detached = std::mem::take(&mut record.detached);
@@ -146,7 +147,10 @@ impl Engine {
         self.free(slot);
         if let Some(record) = self.processes.get_mut(&slot.process) {
             record.used = Process::UNUSED - 1;
-            record.idle.rotate_right(1);
+            // Empty if the slot went to a request that was handed early.
+            if let Some(slot) = record.idle.pop() {
+                record.idle.insert(0, slot);
+            }
         }
         self.rerank(slot.process);
     }

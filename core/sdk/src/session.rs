@@ -22,7 +22,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use maitred_proto::frame::SLOTS_MAX;
 use maitred_proto::link::{ProcessEvent, ProcessLink};
-use maitred_proto::message::{self, Hello, Welcome, reason};
+use maitred_proto::message::{self, Hello, Welcome, capability, reason};
 use maitred_proto::version::SPOKEN;
 use parking_lot::{Condvar, Mutex};
 
@@ -148,6 +148,7 @@ impl Session {
             token: Bytes::copy_from_slice(&options.token),
             pid: std::process::id(),
             slots: offered,
+            capabilities: vec![capability::EARLY.to_owned()],
             ..options.hello
         });
         let mut reader = Reader::default();

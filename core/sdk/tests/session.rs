@@ -35,6 +35,20 @@ fn a_reply_is_one_response_whose_last_frame_says_ready() {
 }
 
 #[test]
+fn a_request_that_was_sent_ahead_waits_on_until_a_slot_takes_it() {
+    let (session, mut core) = pair(1, 50);
+    // The clock counts from the start of the machine: one microsecond is as early as can be.
+    let running = core.request();
+    let ahead = core.request_early(1);
+    let first = session.next(0).unwrap().unwrap();
+    assert_eq!((first.stream, first.head.wait_us), (running, 0));
+    session.reply(running, head(200), b"").unwrap();
+    let second = session.next(0).unwrap().unwrap();
+    assert_eq!(second.stream, ahead);
+    assert!(second.head.wait_us > 1_000_000, "as long as the machine runs");
+}
+
+#[test]
 fn a_body_that_came_with_its_request_is_whole() {
     let (session, mut core) = pair(1, 50);
     let stream = core.request_with_body();

@@ -114,6 +114,9 @@ pub struct Request {
     /// the core may run it again elsewhere if this process dies
     #[prost(bool, tag = "12")]
     pub idempotent: bool,
+    /// sent ahead (capability "early"): the core's CLOCK_MONOTONIC at wait_us, 0 when a slot is free
+    #[prost(uint64, tag = "13")]
+    pub early_at_us: u64,
     /// name, value, name, value: in order, duplicates kept, names in lower case
     #[prost(bytes = "bytes", repeated, tag = "15")]
     pub headers: ::prost::alloc::vec::Vec<::prost::bytes::Bytes>,

@@ -119,6 +119,31 @@ pub enum CoreEvent {
     },
 }
 
+impl CoreEvent {
+    /// The stream that it is about, if it is about one.
+    #[must_use]
+    pub const fn stream(&self) -> Option<u64> {
+        match self {
+            Self::Response { stream, .. }
+            | Self::Body { stream, .. }
+            | Self::Trailers { stream, .. }
+            | Self::End { stream, .. }
+            | Self::Abort { stream, .. }
+            | Self::Ready { stream, .. }
+            | Self::Detach { stream }
+            | Self::Bounce { stream }
+            | Self::Writable { stream } => Some(*stream),
+            Self::Hello(_)
+            | Self::OobRequest(_)
+            | Self::OobWithdraw { .. }
+            | Self::OobDone(_)
+            | Self::Pong { .. }
+            | Self::DrainWanted { .. }
+            | Self::Goodbye { .. } => None,
+        }
+    }
+}
+
 /// What a process learns from the core.
 #[derive(Debug, Clone, PartialEq)]
 #[expect(

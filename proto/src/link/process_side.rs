@@ -38,6 +38,8 @@ pub struct Process {
     state: State,
     /// As offered by HELLO.
     slots: u32,
+    /// Both sides know the capability.
+    takes_early: bool,
     host_age_ms: u64,
     /// Where the last PONG ends in what we send.
     pong_ends_at: u64,
@@ -51,6 +53,7 @@ impl Default for Process {
         Self {
             state: State::New,
             slots: 0,
+            takes_early: false,
             host_age_ms: 0,
             pong_ends_at: 0,
             wished: false,

@@ -1,6 +1,7 @@
 //! Stories of the link, told with both ends at one table.
 
 mod deferred;
+mod early;
 mod flow;
 mod interrupt;
 mod life;

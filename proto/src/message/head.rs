@@ -36,6 +36,8 @@ pub struct RequestHead<'a, H> {
     pub upstream_us: u64,
     /// The core may run it again elsewhere if the process dies.
     pub idempotent: bool,
+    /// Sent ahead: when `wait_us` was true, by `CLOCK_MONOTONIC`. 0: its slot is free.
+    pub early_at_us: u64,
     /// Names in lower case and values, in order, duplicates kept.
     pub headers: H,
 }
@@ -66,6 +68,7 @@ where
     number_field(out, 10, head.wait_us);
     number_field(out, 11, head.upstream_us);
     number_field(out, 12, u64::from(head.idempotent));
+    number_field(out, 13, head.early_at_us);
     header_fields(out, 15, head.headers);
 }
 

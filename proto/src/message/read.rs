@@ -43,6 +43,7 @@ fn quick_request(payload: &Bytes) -> Option<Request> {
             0x50 => head.wait_us = reader.varint()?,
             0x58 => head.upstream_us = reader.varint()?,
             0x60 => head.idempotent = reader.varint()? != 0,
+            0x68 => head.early_at_us = reader.varint()?,
             0x7a => head.headers = reader.rest_of_list(0x7a)?,
             _ => return None,
         }

@@ -26,12 +26,13 @@ prop_compose! {
         (server, request_id, headers) in (bytes(40), bytes(40), headers()),
         version in prop_oneof![Just(0), Just(10), Just(11), any::<u32>()],
         (client_port, server_port) in any::<(u16, u16)>(),
-        (wait_us, upstream_us) in any::<(u64, u64)>(),
+        (wait_us, upstream_us, early_at_us) in any::<(u64, u64, u64)>(),
         idempotent in any::<bool>(),
     ) -> Request {
         Request {
             method, target, version, scheme, client, client_port: client_port.into(), server,
-            server_port: server_port.into(), request_id, wait_us, upstream_us, idempotent, headers,
+            server_port: server_port.into(), request_id, wait_us, upstream_us, idempotent,
+            early_at_us, headers,
         }
     }
 }
@@ -55,6 +56,7 @@ proptest! {
             server_port: request.server_port as u16,
             request_id: &request.request_id,
             wait_us: request.wait_us,
+            early_at_us: request.early_at_us,
             upstream_us: request.upstream_us,
             idempotent: request.idempotent,
             headers: borrowed(&request.headers),

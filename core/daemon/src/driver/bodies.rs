@@ -75,7 +75,7 @@ impl Driver {
         let Some(stream) = inner.record(route).filter(|it| !it.ended && !it.cancelled) else {
             return;
         };
-        let (index, detached) = (stream.slot, stream.detached);
+        let (slot, detached) = (stream.slot, stream.detached);
         let request = exchange.id;
         // First, because the engine's own words know of no reason.
         if error.is_departure() {
@@ -84,10 +84,11 @@ impl Driver {
         }
         exchange.give_up(error.status().as_u16(), Answer::Upload(error));
         let (process, why) = (route.process, Abort::ByCore);
-        let input = if detached {
-            Input::DetachedAborted { process, request, why }
-        } else {
-            Input::ResponseAborted { slot: SlotId { process, index }, why }
+        let input = match slot {
+            _ if detached => Input::DetachedAborted { process, request, why },
+            Some(index) => Input::ResponseAborted { slot: SlotId { process, index }, why },
+            // It was sent ahead: for the engine nobody waits for it any more.
+            None => Input::ClientGone { request },
         };
         self.handle(&mut inner, input);
         inner.cancel_stream(route);

@@ -27,6 +27,11 @@ struct Stream {
 
 impl Driver {
     pub(super) fn link_event(&self, inner: &mut Inner, process: ProcessId, event: CoreEvent) {
+        if let Some(early) = inner.links.get(&process).and_then(|link| link.early)
+            && event.stream() == Some(early)
+        {
+            return self.early_event(inner, process, early, &event);
+        }
         match event {
             CoreEvent::Response { stream, head, end, ready } => {
                 let Some(stream) = inner.stream(process, stream) else { return };
@@ -68,13 +73,29 @@ impl Driver {
                     self.handle(inner, Input::Bounced { slot });
                 }
             }
-            CoreEvent::Writable { stream } => {
-                let link = inner.links.get_mut(&process);
-                if let Some(record) = link.and_then(|link| link.streams.get_mut(&stream)) {
-                    wake(&mut record.writable);
-                }
-            }
+            CoreEvent::Writable { stream } => inner.wake_writer(process, stream),
             other => self.link_life(inner, process, other),
+        }
+    }
+
+    /// What a process says of a request that was sent ahead, before a slot of its own is free.
+    fn early_event(&self, inner: &mut Inner, process: ProcessId, number: u64, event: &CoreEvent) {
+        match event {
+            CoreEvent::Abort { ready: true, .. }
+            | CoreEvent::Ready { .. }
+            | CoreEvent::Bounce { .. } => {
+                let _no_slot = self.forget_stream(inner, process, number);
+                self.handle(inner, Input::EarlyReturned { process });
+            }
+            // Its READY follows.
+            CoreEvent::Abort { .. } => {}
+            CoreEvent::Writable { .. } => inner.wake_writer(process, number),
+            _ => {
+                let why = "answered a request before it had a slot for it";
+                tracing::error!(pid = inner.roster.pid_of(process), "the process {why}");
+                inner.roster.blame(process, why.to_owned());
+                self.handle(inner, Input::Misbehaved { process });
+            }
         }
     }
 
@@ -133,8 +154,12 @@ impl Driver {
 
     /// The process does not hold this stream any more, although it never said so.
     fn lost(&self, inner: &mut Inner, process: ProcessId, number: u64) {
-        let Some(stream) = inner.stream(process, number) else { return };
         tracing::warn!(%process, stream = number, "the process lost a request");
+        let Some(stream) = inner.stream(process, number) else {
+            // It was sent ahead.
+            let _no_slot = self.forget_stream(inner, process, number);
+            return self.handle(inner, Input::EarlyReturned { process });
+        };
         let in_slot = inner.links.get(&process).is_some_and(|link| link.is_in_slot(number));
         let _known = self.forget_stream(inner, process, number);
         if stream.detached {
@@ -231,7 +256,7 @@ impl Inner {
         let record = self.links.get(&process)?.streams.get(&number)?;
         Some(Stream {
             number,
-            slot: SlotId { process, index: record.slot },
+            slot: SlotId { process, index: record.slot? },
             exchange: Arc::clone(&record.exchange),
             detached: record.detached,
         })
@@ -241,6 +266,13 @@ impl Inner {
         let link = self.links.get(&stream.slot.process);
         let record = link.and_then(|link| link.streams.get(&stream.number));
         record.is_some_and(|record| record.cancelled)
+    }
+
+    fn wake_writer(&mut self, process: ProcessId, number: u64) {
+        let link = self.links.get_mut(&process);
+        if let Some(record) = link.and_then(|link| link.streams.get_mut(&number)) {
+            wake(&mut record.writable);
+        }
     }
 
     fn with_link(&mut self, stream: &Stream, f: impl FnOnce(&mut Link, u64)) {

@@ -13,6 +13,7 @@ use super::{Driver, Inner, oob};
 use crate::access::Line;
 use crate::body::pump;
 use crate::exchange::{Answer, Route};
+use crate::http::head::Wait;
 use crate::supervise::{Order, Signal};
 
 impl Driver {
@@ -20,6 +21,16 @@ impl Driver {
         match output {
             Output::Dispatch { request, slot, waited } => {
                 self.dispatch(inner, request, slot, waited);
+            }
+            Output::HandEarly { request, process, waited } => {
+                self.hand_early(inner, request, process, waited);
+            }
+            Output::Taken { slot, waited, request: _ } => taken(inner, slot, waited),
+            Output::CancelEarly { process, request: _, why } => {
+                if let Some(link) = inner.links.get_mut(&process) {
+                    link.cancel_early(why);
+                    link.wake();
+                }
             }
             Output::Refuse { request, why, retry_after } => {
                 refuse(inner, request, why, retry_after);
@@ -58,26 +69,25 @@ impl Driver {
     }
 
     fn dispatch(&self, inner: &mut Inner, request: RequestId, slot: SlotId, waited: Duration) {
-        let Some(exchange) = inner.exchanges.get(&request) else { return };
-        let Some(link) = inner.links.get_mut(&slot.process) else { return };
-        let exchange = Arc::clone(exchange);
-        let sent = link.send_request(&exchange, slot.index, waited);
-        link.wake();
-        match sent {
-            Some((stream, body_follows)) => {
-                let route = Route { process: slot.process, stream };
-                exchange.routed(route, waited);
-                if body_follows {
-                    pump::start(&exchange, route);
-                }
-            }
-            // Heads are measured before they are admitted (`head::fits`), so this is not for
-            // clients to see; but a slot must never be lost.
-            None => {
-                tracing::error!(%request, "a request's head outgrew its frame");
-                self.handle(inner, Input::ResponseAborted { slot, why: Abort::ByCore });
-                self.handle(inner, Input::Ready { slot });
-            }
+        if !send(inner, request, (slot.process, Some(slot.index)), Wait::over(waited)) {
+            // A slot must never be lost.
+            self.handle(inner, Input::ResponseAborted { slot, why: Abort::ByCore });
+            self.handle(inner, Input::Ready { slot });
+        }
+    }
+
+    fn hand_early(
+        &self,
+        inner: &mut Inner,
+        request: RequestId,
+        process: ProcessId,
+        waited: Duration,
+    ) {
+        let wait = Wait { so_far: waited, goes_on_at_us: self.clock.monotonic_us(inner.now) };
+        if !send(inner, request, (process, None), wait) {
+            fail(inner, request, Failure::Broken);
+            self.handle(inner, Input::ClientGone { request });
+            self.handle(inner, Input::EarlyReturned { process });
         }
     }
 
@@ -152,6 +162,40 @@ impl Inner {
     pub(super) fn order(&self, order: Order) {
         // The supervisor outlives the driver's work; when it is gone the core is ending.
         let _ended = self.orders.send(order);
+    }
+}
+
+/// Sends a request to a slot of a process, or ahead of one. False: it cannot be sent at all.
+fn send(
+    inner: &mut Inner,
+    request: RequestId,
+    (process, slot): (ProcessId, Option<u32>),
+    wait: Wait,
+) -> bool {
+    let Some(exchange) = inner.exchanges.get(&request) else { return true };
+    let Some(link) = inner.links.get_mut(&process) else { return true };
+    let exchange = Arc::clone(exchange);
+    let sent = link.send_request(&exchange, slot, wait);
+    link.wake();
+    let Some((stream, body_follows)) = sent else {
+        // Heads are measured before they are admitted (`head::fits`): not for clients to see.
+        tracing::error!(%request, "a request's head outgrew its frame");
+        return false;
+    };
+    let route = Route { process, stream };
+    exchange.routed(route, wait.so_far);
+    if body_follows {
+        pump::start(&exchange, route);
+    }
+    true
+}
+
+/// A slot has the request that was sent ahead: its wait is over.
+fn taken(inner: &mut Inner, slot: SlotId, waited: Duration) {
+    let Some(link) = inner.links.get_mut(&slot.process) else { return };
+    let Some(stream) = link.take_early(slot.index) else { return };
+    if let Some(record) = link.streams.get(&stream) {
+        record.exchange.routed(Route { process: slot.process, stream }, waited);
     }
 }
 

@@ -12,6 +12,8 @@ use prost::Message as _;
 
 use crate::play::{BODY_MAX, Client, Play};
 
+mod early;
+
 const MEMORY: u64 = 1 << 20;
 const GET: &str = "GET / HTTP/1.1\r\nhost: x\r\n\r\n";
 const UPLOAD: &str = "POST / HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n1\r\na\r\n";

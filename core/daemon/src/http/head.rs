@@ -66,6 +66,23 @@ pub enum InvalidResponse {
     Short,
 }
 
+/// How long a request has waited when it is sent.
+#[derive(Debug, Clone, Copy)]
+pub struct Wait {
+    /// Arrival to now.
+    pub so_far: Duration,
+    /// It is sent ahead, and waits on: now, by `CLOCK_MONOTONIC` in microseconds; else 0.
+    pub goes_on_at_us: u64,
+}
+
+impl Wait {
+    /// A slot has it now.
+    #[must_use]
+    pub const fn over(so_far: Duration) -> Self {
+        Self { so_far, goes_on_at_us: 0 }
+    }
+}
+
 impl RequestFacts {
     /// Whether the head fits in a frame of the link.
     #[must_use]
@@ -100,7 +117,7 @@ impl RequestFacts {
     }
 
     /// Appends the REQUEST message.
-    pub fn encode(&self, out: &mut BytesMut, body: &RequestBody, waited: Duration) {
+    pub fn encode(&self, out: &mut BytesMut, body: &RequestBody, wait: Wait) {
         let client = AddressText::new(self.client);
         let server_ip;
         let (server, server_port) = match &self.local {
@@ -140,7 +157,8 @@ impl RequestFacts {
                 server,
                 server_port,
                 request_id: self.request_id().as_bytes(),
-                wait_us: micros(waited),
+                wait_us: micros(wait.so_far),
+                early_at_us: wait.goes_on_at_us,
                 upstream_us: self.upstream.map_or(0, micros),
                 idempotent: self.method.is_idempotent() && body.is_held(),
                 headers,

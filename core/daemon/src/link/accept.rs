@@ -10,7 +10,7 @@ use maitred_engine::event::Input;
 use maitred_engine::id::ProcessId;
 use maitred_proto::frame::SLOTS_MAX;
 use maitred_proto::link::{CoreEvent, CoreLink};
-use maitred_proto::message::{Hello, Reject, Welcome};
+use maitred_proto::message::{Hello, Reject, Welcome, capability};
 use maitred_proto::version::{SPOKEN, negotiate};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{UnixListener, UnixStream};
@@ -92,6 +92,9 @@ async fn open(
         Ok((process, version)) => {
             let generation =
                 driver.with_roster(|roster| roster.member(process).map_or(0, |m| m.generation));
+            let mut common = hello.capabilities.clone();
+            common.retain(|it| it == capability::EARLY);
+            let takes_early = !common.is_empty();
             link.welcome(&Welcome {
                 version,
                 core_version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -99,11 +102,12 @@ async fn open(
                 generation,
                 process: process.0,
                 ready_merge_us: greeting.ready_merge_us,
-                capabilities: Vec::new(),
+                capabilities: common,
             });
             let slots = hello.slots;
             driver.with_roster(|roster| roster.opened(process, hello));
-            driver.link_opened(process, slots, Link::new(link, slots));
+            let link = Link::new(link, slots, takes_early);
+            driver.link_opened(process, slots, link);
             Ok((process, socket, buf))
         }
         Err(refused) => Err(reject(driver, &mut socket, link, refused).await),

@@ -5,6 +5,7 @@ mod admit;
 mod class;
 mod dispatch;
 mod drain;
+mod early;
 mod finish;
 mod oob;
 mod overload;

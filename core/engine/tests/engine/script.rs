@@ -169,6 +169,16 @@ impl Script {
         self.tell(&format!("{process} hello, {slots} slots"), Input::Hello { process, slots })
     }
 
+    pub(crate) fn early_wanted(&mut self, process: u64) -> &mut Self {
+        let process = ProcessId(process);
+        self.tell(&format!("{process} takes requests early"), Input::EarlyWanted { process })
+    }
+
+    pub(crate) fn early_returned(&mut self, process: u64) -> &mut Self {
+        let process = ProcessId(process);
+        self.tell(&format!("{process} returns what came early"), Input::EarlyReturned { process })
+    }
+
     pub(crate) fn spawned(&mut self, process: u64) -> &mut Self {
         let process = ProcessId(process);
         self.tell(&format!("{process} runs"), Input::Spawned { process, pid: 7 })
@@ -295,6 +305,15 @@ impl Script {
         match output {
             Output::Dispatch { request, slot, waited } => {
                 format!("{} to {slot} after {waited:?}", name(request))
+            }
+            Output::HandEarly { request, process, waited } => {
+                format!("{} early to {process} after {waited:?}", name(request))
+            }
+            Output::Taken { request, slot, waited } => {
+                format!("{} taken by {slot} after {waited:?}", name(request))
+            }
+            Output::CancelEarly { process, request, why } => {
+                format!("cancel {}, early in {process}: {why:?}", name(request))
             }
             Output::Refuse { request, why, retry_after } => {
                 format!("refuse {}: {why:?}, retry after {retry_after:?}", name(request))

@@ -92,6 +92,12 @@ impl Reader {
     }
 }
 
+/// The clock that both ends of a link read, in microseconds.
+pub(crate) fn monotonic_us() -> u64 {
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+    now.tv_sec as u64 * 1_000_000 + now.tv_nsec as u64 / 1_000
+}
+
 /// Writes what fits without waiting; `None`: nothing does.
 pub(crate) fn send(socket: &OwnedFd, bytes: &[u8]) -> io::Result<Option<usize>> {
     loop {

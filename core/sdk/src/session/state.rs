@@ -9,7 +9,7 @@ use maitred_proto::message::{self, Abort, Ready, reason};
 use rustc_hash::FxHashMap;
 
 use super::oob::Oob;
-use super::socket::Reader;
+use super::socket::{Reader, monotonic_us};
 use super::{Body, Ending, Request};
 
 /// Requests shorter than this are run one after the other by the thread that reads, although
@@ -148,7 +148,8 @@ impl State {
 
     /// Gives the oldest request to a slot.
     pub(crate) fn claim(&mut self, slot: usize, now: Instant) -> Option<Request> {
-        let (stream, head) = self.offered.pop_front()?;
+        let (stream, mut head) = self.offered.pop_front()?;
+        end_wait(&mut head);
         self.slots[slot].current = Some((stream, now));
         self.last_given = stream;
         self.seen = now;
@@ -226,6 +227,13 @@ impl State {
         self.link.goodbye(self.last_given);
         self.offered.clear();
         self.streams.retain(|&stream, _| stream <= self.last_given);
+    }
+}
+
+/// A request that was sent ahead has waited on since.
+fn end_wait(head: &mut message::Request) {
+    if head.early_at_us > 0 {
+        head.wait_us += monotonic_us().saturating_sub(head.early_at_us);
     }
 }
 

@@ -46,7 +46,12 @@ pub(crate) struct Core {
 
 /// A session with `slots` slots, and the core that it is linked to.
 pub(crate) fn pair(slots: usize, ready_merge_us: u32) -> (Session, Core) {
-    let welcome = Welcome { version: 1, ready_merge_us, ..Welcome::default() };
+    let welcome = Welcome {
+        version: 1,
+        ready_merge_us,
+        capabilities: vec!["early".to_owned()],
+        ..Welcome::default()
+    };
     let (session, core) = meet(slots, move |core| core.link.welcome(&welcome));
     (session.expect("the core welcomes"), core)
 }
@@ -106,7 +111,16 @@ impl Core {
         self.open(false)
     }
 
+    /// Sends a request ahead of a slot, at this time of the clock that both sides read.
+    pub(crate) fn request_early(&mut self, at_us: u64) -> u64 {
+        self.send_head(true, at_us)
+    }
+
     fn open(&mut self, end: bool) -> u64 {
+        self.send_head(end, 0)
+    }
+
+    fn send_head(&mut self, end: bool, early_at_us: u64) -> u64 {
         let headers = [(&b"host"[..], &b"example.org"[..])];
         let head = RequestHead {
             method: b"GET",
@@ -119,6 +133,7 @@ impl Core {
             server_port: 0,
             request_id: b"r",
             wait_us: 0,
+            early_at_us,
             upstream_us: 0,
             idempotent: true,
             headers: headers.into_iter(),

@@ -7,8 +7,8 @@ use crate::link::event::ProcessEvent;
 use crate::link::incoming::Frame;
 use crate::link::stream::{Phase, Stream};
 use crate::message::{
-    Cancel, Drain, End, Interrupt, OobStart, Ping, Pong, Trailers, Welcome, Window, decode_request,
-    interrupt,
+    Cancel, Drain, End, Interrupt, OobStart, Ping, Pong, Trailers, Welcome, Window, capability,
+    decode_request, interrupt,
 };
 use crate::version::SPOKEN;
 
@@ -66,6 +66,7 @@ impl ProcessLink {
             return Err(frame.bad_payload("a version that was not offered"));
         }
         self.role.state = State::Open;
+        self.role.takes_early = welcome.capabilities.iter().any(|it| it == capability::EARLY);
         self.events.push_back(ProcessEvent::Welcome(Box::new(welcome)));
         Ok(())
     }
@@ -80,11 +81,13 @@ impl ProcessLink {
         if self.role.out.is_some() {
             return Err(frame.bad_order("to a process that is out of band"));
         }
-        if self.shared.unready >= self.role.slots {
-            return Err(frame.bad_order("while no slot is ready"));
-        }
         let head = frame.read(decode_request)?;
         frame.paired(&head.headers)?;
+        // One may be sent ahead of the slot that it waits for.
+        let ahead = u32::from(self.role.takes_early && head.early_at_us > 0);
+        if self.shared.unready >= self.role.slots + ahead {
+            return Err(frame.bad_order("while no slot is ready"));
+        }
         let (stream, end) = (frame.stream, frame.flags.has(Flags::END));
         self.shared.highest = stream;
         self.shared.unready += 1;

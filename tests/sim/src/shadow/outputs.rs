@@ -71,6 +71,9 @@ impl Shadow {
                 self.fact(Fact::Closed);
                 super::FINE
             }
+            Output::HandEarly { .. } | Output::Taken { .. } | Output::CancelEarly { .. } => {
+                broken(Rule::R1, "no process of this world takes requests early".into())
+            }
             Output::Fail { .. }
             | Output::CancelDetached { .. }
             | Output::StartOob { .. }

@@ -102,7 +102,12 @@ impl World {
                 self.clients.remove(&request);
             }
             Output::Closed => self.closed = true,
-            Output::StartOob { .. } | Output::Freed { .. } | Output::Notice(_) => {}
+            Output::HandEarly { .. }
+            | Output::Taken { .. }
+            | Output::CancelEarly { .. }
+            | Output::StartOob { .. }
+            | Output::Freed { .. }
+            | Output::Notice(_) => {}
         }
         Ok(())
     }

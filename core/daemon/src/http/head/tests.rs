@@ -25,7 +25,7 @@ fn facts(headers: &[(&'static str, &'static str)]) -> RequestFacts {
 
 fn encoded(facts: &RequestFacts, body: &RequestBody) -> message::Request {
     let mut out = BytesMut::new();
-    facts.encode(&mut out, body, Duration::from_micros(250));
+    facts.encode(&mut out, body, Wait::over(Duration::from_micros(250)));
     message::Request::decode(out.freeze()).unwrap()
 }
 
@@ -131,14 +131,14 @@ fn a_head_that_fits_is_never_too_long_for_its_frame() {
         head.uri = format!("http://{}.example/{}", long(200), long(target)).parse().unwrap();
         let without_padding = {
             let mut out = BytesMut::new();
-            head.encode(&mut out, &RequestBody::None, Duration::ZERO);
+            head.encode(&mut out, &RequestBody::None, Wait::over(Duration::ZERO));
             out.len()
         };
         for spare in [0, 200, HEAD_OVERHEAD, 2 * HEAD_OVERHEAD] {
             let padding = (HEAD_MAX + 100).saturating_sub(without_padding + spare);
             head.headers.insert("x-padding", HeaderValue::try_from(long(padding)).unwrap());
             let mut out = BytesMut::new();
-            head.encode(&mut out, &RequestBody::None, Duration::ZERO);
+            head.encode(&mut out, &RequestBody::None, Wait::over(Duration::ZERO));
             assert!(!head.fits() || out.len() <= HEAD_MAX, "{} bytes", out.len());
         }
     }

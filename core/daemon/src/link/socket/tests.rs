@@ -35,7 +35,7 @@ impl Rig {
         far.transmitted(far.transmit().len());
         while near.poll_event().is_some() {}
         near.welcome(&Welcome { version: 1, ..Welcome::default() });
-        driver.link_opened(process, 1, Link::new(near, 1));
+        driver.link_opened(process, 1, Link::new(near, 1, false));
         driver.ping_all();
         let said = driver.with_link(process, |link| {
             let said = BytesMut::from(link.proto.transmit());

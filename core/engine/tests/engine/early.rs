@@ -1,0 +1,267 @@
+//! Requests that are sent ahead to the only process of a pool.
+
+use maitred_engine::class::Class;
+use maitred_engine::event::Traits;
+use maitred_engine::limits::PoolLimits;
+
+use crate::script::{SAFE, Script, limits};
+
+/// One process that takes requests early.
+fn serving(slots: u32) -> Script {
+    let mut t = Script::serving(limits(), slots);
+    t.early_wanted(1).transcript();
+    t
+}
+
+#[test]
+fn the_oldest_request_goes_ahead_to_a_busy_process_that_is_alone() {
+    let mut t = serving(1);
+    t.arrive_with("a", SAFE).arrive_with("b", SAFE).arrive_with("c", SAFE);
+    assert_eq!(t.pool().queue.waiting, 2, "who was sent ahead still waits");
+    t.at(5).done("p1.0").at(9).done("p1.0").at(12).done("p1.0");
+    insta::assert_snapshot!(t.transcript(), @"
+     0ms a arrives
+           a to p1.0 after 0ns
+     0ms b arrives
+           b early to p1 after 0ns
+     0ms c arrives
+     5ms p1.0 complete
+     5ms p1.0 ready
+           p1.0 free, service 5ms, deferred 0ns
+           b taken by p1.0 after 5ms
+           c early to p1 after 5ms
+     9ms p1.0 complete
+     9ms p1.0 ready
+           p1.0 free, service 4ms, deferred 0ns
+           c taken by p1.0 after 9ms
+    12ms p1.0 complete
+    12ms p1.0 ready
+           p1.0 free, service 3ms, deferred 0ns
+    ");
+}
+
+#[test]
+fn a_slot_that_is_idle_is_better_than_going_ahead() {
+    let mut t = serving(2);
+    t.arrive_with("a", SAFE).arrive_with("b", SAFE).arrive_with("c", SAFE);
+    t.at(3).done("p1.1");
+    insta::assert_snapshot!(t.transcript(), @"
+    0ms a arrives
+          a to p1.0 after 0ns
+    0ms b arrives
+          b to p1.1 after 0ns
+    0ms c arrives
+          c early to p1 after 0ns
+    3ms p1.1 complete
+    3ms p1.1 ready
+          p1.1 free, service 3ms, deferred 0ns
+          c taken by p1.1 after 3ms
+    ");
+}
+
+#[test]
+fn a_deferred_slot_does_not_take_it() {
+    let mut t = serving(1);
+    t.arrive_with("a", SAFE).arrive_with("b", SAFE).at(5).complete("p1.0");
+    assert_eq!(t.pool().slots.deferred, 1);
+    t.at(300).ready("p1.0");
+    insta::assert_snapshot!(t.transcript(), @"
+      0ms a arrives
+            a to p1.0 after 0ns
+      0ms b arrives
+            b early to p1 after 0ns
+      5ms p1.0 complete
+    300ms p1.0 ready
+            p1.0 free, service 5ms, deferred 295ms
+            b taken by p1.0 after 300ms
+    ");
+}
+
+#[test]
+fn a_request_whose_body_is_not_held_does_not_go_ahead() {
+    let mut t = serving(1);
+    t.arrive_with("a", SAFE).arrive_with("b", Traits::default()).arrive_with("c", SAFE);
+    insta::assert_snapshot!(t.transcript(), @"
+    0ms a arrives
+          a to p1.0 after 0ns
+    0ms b arrives
+    0ms c arrives
+    ");
+}
+
+#[test]
+fn where_another_process_might_take_it_nothing_goes_ahead() {
+    let mut t = Script::serving(PoolLimits { processes: 2, ..limits() }, 1);
+    t.early_wanted(1).early_wanted(2).transcript();
+    t.arrive_with("a", SAFE).arrive_with("b", SAFE).arrive_with("c", SAFE);
+    insta::assert_snapshot!(t.transcript(), @"
+    0ms a arrives
+          a to p1.0 after 0ns
+    0ms b arrives
+          b to p2.0 after 0ns
+    0ms c arrives
+    ");
+}
+
+#[test]
+fn a_process_that_did_not_ask_for_it_gets_nothing_early() {
+    let mut t = Script::serving(limits(), 1);
+    t.arrive_with("a", SAFE).arrive_with("b", SAFE);
+    insta::assert_snapshot!(t.transcript(), @"
+    0ms a arrives
+          a to p1.0 after 0ns
+    0ms b arrives
+    ");
+}
+
+#[test]
+fn a_client_that_leaves_meanwhile_is_told_and_holds_no_one_up() {
+    let mut t = serving(1);
+    t.arrive_with("a", SAFE).arrive_with("b", SAFE).arrive_with("c", SAFE);
+    t.transcript();
+    t.at(1).gone("b").at(2).early_returned(1).at(5).done("p1.0");
+    insta::assert_snapshot!(t.transcript(), @"
+    1ms client of b gone
+          cancel b, early in p1: ClientGone
+          b ended: Abandoned, waited 1ms
+    2ms p1 returns what came early
+          c early to p1 after 2ms
+    5ms p1.0 complete
+    5ms p1.0 ready
+          p1.0 free, service 5ms, deferred 0ns
+          c taken by p1.0 after 5ms
+    ");
+}
+
+#[test]
+fn a_request_that_was_taken_before_its_cancel_came_keeps_the_slot_until_ready() {
+    let mut t = serving(1);
+    t.arrive_with("a", SAFE).arrive_with("b", SAFE).arrive_with("c", SAFE);
+    t.transcript();
+    t.at(1).gone("b").at(2).done("p1.0");
+    assert_eq!(t.pool().slots.running, 1, "nobody wants b, but the app has it");
+    t.at(3).complete("p1.0").ready("p1.0");
+    insta::assert_snapshot!(t.transcript(), @"
+    1ms client of b gone
+          cancel b, early in p1: ClientGone
+          b ended: Abandoned, waited 1ms
+    2ms p1.0 complete
+    2ms p1.0 ready
+          p1.0 free, service 2ms, deferred 0ns
+          b taken by p1.0 after 0ns
+          c early to p1 after 2ms
+    3ms p1.0 complete
+    3ms p1.0 ready
+          p1.0 free, service 1ms, deferred 0ns
+          c taken by p1.0 after 3ms
+    ");
+}
+
+#[test]
+fn it_may_run_out_of_patience_as_any_other() {
+    let mut t = serving(1);
+    t.arrive_with("a", SAFE).arrive_with("b", SAFE).at(25_000);
+    insta::assert_snapshot!(t.transcript(), @"
+        0ms a arrives
+              a to p1.0 after 0ns
+        0ms b arrives
+              b early to p1 after 0ns
+    25000ms time passes
+              refuse b: QueueWait, retry after 50s
+              cancel b, early in p1: Deadline
+              b ended: Refused(QueueWait), waited 25s
+    ");
+}
+
+#[test]
+fn a_process_that_dies_had_not_started_it() {
+    let mut t = serving(1);
+    t.arrive_with("a", Traits::default()).arrive_with("b", SAFE).transcript();
+    t.at(1).link_lost(1, &[]).exited(1).at(50).hello(2, 1).at(60).done("p2.0");
+    insta::assert_snapshot!(t.transcript(), @r#"
+     1ms p1 link lost
+           ! p1 died, suspects ["a"]
+           fail a: ProcessDied
+           a ended: Failed(ProcessDied), waited 0ns
+           spawn p2
+     1ms p1 exited
+    50ms p2 hello, 1 slots
+           ! p2 booted in 49ms
+           b to p2.0 after 50ms
+    60ms p2.0 complete
+    60ms p2.0 ready
+           p2.0 free, service 10ms, deferred 0ns
+    "#);
+}
+
+#[test]
+fn a_process_that_is_replaced_gives_it_back() {
+    let mut t = serving(1);
+    t.arrive_with("a", SAFE).arrive_with("b", SAFE).drain_wanted(1).hello(2, 1).transcript();
+    t.at(1).goodbye(1, &[]);
+    insta::assert_snapshot!(t.transcript(), @"
+    1ms p1 goodbye
+          b to p2.0 after 1ms
+    ");
+}
+
+#[test]
+fn it_counts_for_the_limit_of_the_queue() {
+    let mut t = Script::serving(PoolLimits { queue_len_max: 1, ..limits() }, 1);
+    t.early_wanted(1).arrive_with("a", SAFE).arrive_with("b", SAFE).transcript();
+    t.arrive_with("c", SAFE);
+    insta::assert_snapshot!(t.transcript(), @"
+    0ms c arrives
+          refuse c: QueueFull, retry after 1s
+          c ended: Refused(QueueFull), waited 0ns
+    ");
+}
+
+#[test]
+fn it_is_cut_with_the_others_when_the_core_has_to_leave() {
+    let mut t = serving(1);
+    t.arrive_with("a", SAFE).arrive_with("b", SAFE).transcript();
+    t.drain(1_000).at(1_000);
+    insta::assert_snapshot!(t.transcript(), @"
+       0ms the core leaves
+    1000ms time passes
+             cancel p1.0: Shutdown
+             fail a: Cut
+             a ended: Failed(Cut), waited 0ns
+             refuse b: Draining, retry after 1s
+             cancel b, early in p1: Shutdown
+             b ended: Refused(Draining), waited 1s
+             close the link of p1
+             terminate p1
+    ");
+}
+
+#[test]
+fn where_classes_order_the_queue_nothing_goes_ahead() {
+    let mut t = serving(1);
+    let low = Traits { class: Class::Low, ..SAFE };
+    t.arrive_with("a", SAFE).arrive_with("report", low).arrive_with("b", SAFE);
+    t.at(1).done("p1.0");
+    insta::assert_snapshot!(t.transcript(), @"
+    0ms a arrives
+          a to p1.0 after 0ns
+    0ms report arrives
+    0ms b arrives
+    1ms p1.0 complete
+    1ms p1.0 ready
+          p1.0 free, service 1ms, deferred 0ns
+          b to p1.0 after 1ms
+    ");
+}
+
+#[test]
+fn a_pool_that_forbids_it_hands_nothing_early() {
+    let mut t = Script::serving(PoolLimits { hand_early: false, ..limits() }, 1);
+    t.early_wanted(1).transcript();
+    t.arrive_with("a", SAFE).arrive_with("b", SAFE);
+    insta::assert_snapshot!(t.transcript(), @"
+    0ms a arrives
+          a to p1.0 after 0ns
+    0ms b arrives
+    ");
+}
