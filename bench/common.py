@@ -28,6 +28,8 @@ TARGET = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
 MAITRED = TARGET / "release" / "maitred"
 LOAD = TARGET / "release" / "maitred-load"
 RESULTS = BENCH / "RESULTS.md"
+# What recording itself changes: one benchmark's results do not make the next one's tree another.
+NOT_RESULTS = (".", ":!bench/RESULTS.md", ":!bench/deferred/plots")
 
 # What the SDK's wheel is built from: it is built again when one of these files is newer.
 SDK_SOURCES = ("sdk-python", "core/sdk", "proto")
@@ -212,10 +214,7 @@ def circumstances(command):
     ).stdout  # fmt: skip
     named = r"(?i)(django|flask|granian|gunicorn)=="
     versions = [line for line in freeze.split() if re.match(named, line)]
-    revision = subprocess.run(
-        ["git", "describe", "--always", "--dirty"],
-        cwd=ROOT, check=False, capture_output=True, text=True,
-    ).stdout.strip()  # fmt: skip
+    revision = revision_of_the_tree()
     today = datetime.date.today().isoformat()
     load = ", ".join(f"{figure:.1f}" for figure in os.getloadavg())
     return "\n".join(
@@ -226,6 +225,18 @@ def circumstances(command):
             f"- CPython {platform.python_version()}, {', '.join(versions)}",
         ]
     )
+
+
+def revision_of_the_tree():
+    """The commit, and whether the tree differs from it in more than recorded results."""
+    revision = git("describe", "--always")
+    changed = git("status", "--porcelain", "--untracked-files=no", "--", *NOT_RESULTS)
+    return f"{revision}-dirty" if changed else revision
+
+
+def git(*words):
+    done = subprocess.run(["git", *words], cwd=ROOT, check=False, capture_output=True, text=True)
+    return done.stdout.strip()
 
 
 def record(section, text):

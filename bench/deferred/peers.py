@@ -53,6 +53,9 @@ class Peer:
     processes: int
     # What the table says about it.
     what: str
+    # It is up together with all others of which this is true, and they play each trace one after
+    # the other: their figures are compared with each other.
+    paired: bool = False
 
 
 def program_path(name):
@@ -215,10 +218,10 @@ GRANIAN = [
 ]  # fmt: skip
 
 TRACE = [
-    Peer("maitred-8x1", maitred(8, 1), False, 8, "8 processes of 1 slot"),
-    Peer("maitred-4x2", maitred(4, 2), False, 4, "4 processes of 2 slots"),
-    Peer("maitred-2x4", maitred(2, 4), False, 2, "2 processes of 4 slots"),
-    Peer("unicorn", unicorn, True, 8, "one box, 8 processes on one socket"),
+    Peer("maitred-8x1", maitred(8, 1), False, 8, "8 processes of 1 slot", True),
+    Peer("maitred-4x2", maitred(4, 2), False, 4, "4 processes of 2 slots", True),
+    Peer("maitred-2x4", maitred(2, 4), False, 2, "2 processes of 4 slots", True),
+    Peer("unicorn", unicorn, True, 8, "one box, 8 processes on one socket", True),
     Peer("puma-8x1", puma(8, 1), True, 8, "one box, 8 processes of 1 thread"),
     Peer("puma-2x4", puma(2, 4), True, 2, "one box, 2 processes of 4 threads"),
     Peer("passenger", passenger, False, 8, "one box, 8 processes"),

@@ -13,7 +13,7 @@ NINES_MAX = 3.3
 COLOURS = [
     "#1b6ca8", "#4a9fd8", "#8cc7ee", "#d1495b", "#edae49", "#c77f1a", "#66a182", "#2e4057",
     "#8d6a9f", "#b892c9", "#7a7a7a", "#a3a3a3", "#5c8001", "#9bc53d", "#c3e06c", "#e07a5f",
-    "#3d405b",
+    "#d81b9a",
 ]  # fmt: skip
 TICKS_MS = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000]
 TICKS_PERCENT = ["50", "75", "90", "99", "99.9"]
@@ -69,13 +69,13 @@ def draw(title, curves):
 
 def curve(values, low, high):
     """Points of a sorted list: milliseconds at each share. One per pixel is enough."""
-    last = None
+    last = (-1, -1)
     for index, value in enumerate(values):
-        nines = -math.log10(1 - index / len(values))
-        point = f"{across(value / 1000, low, high):.1f},{down(min(nines, NINES_MAX)):.1f}"
-        if point != last:
-            yield point
-        last = point
+        nines = min(-math.log10(1 - index / len(values)), NINES_MAX)
+        point = across(value / 1000, low, high), down(nines)
+        if abs(point[0] - last[0]) + abs(point[1] - last[1]) >= 1 or index == len(values) - 1:
+            yield f"{point[0]:.1f},{point[1]:.1f}"
+            last = point
 
 
 def grid(low, high):

@@ -19,6 +19,8 @@ BUDGET_MEASURES = ["p90", "p99", "mean"]
 OPTIMUM_MAX = 1.2
 UNICORN_MORE_MAX = 0.05
 MEASURED_OPTIMUM_MAX = 1.05
+# Processes that may be out of band at once: the default of maitred.
+OUT_AT_ONCE_MAX = 1
 
 DEBIAN = {
     "unicorn": "unicorn", "puma": "puma", "passenger": "passenger",
@@ -62,10 +64,24 @@ class Results:
 
     def ratio(self, peer, load, measure, to="optimum"):
         """The measure over that of the optimum of the same trace: median of the rounds."""
+        return statistics.median(self.ratios(peer, load, measure, to))
+
+    def ratios(self, peer, load, measure, to="optimum"):
+        """The same of each round; one of all of them where a round has too few requests."""
         pairs = zip(self.per_round(peer, load), self.per_round(peer, load, to))
         if measure == POOLED:
             pairs = [tuple(sorted(sum(side, [])) for side in zip(*pairs))]
-        return statistics.median(of(ours, measure) / of(best, measure) for ours, best in pairs)
+        return [of(ours, measure) / of(best, measure) for ours, best in pairs]
+
+    def more(self, peer, other, load, measure):
+        """By how much a peer's ratio is above another's: median of the rounds' differences."""
+        pairs = zip(self.ratios(peer, load, measure), self.ratios(other, load, measure))
+        return statistics.median(ours - theirs for ours, theirs in pairs)
+
+    def over(self, peer, other, load, measure):
+        """A peer's measure over another's: median of the rounds, or all of them together."""
+        pairs = zip(self.ratios(peer, load, measure), self.ratios(other, load, measure))
+        return statistics.median(ours / theirs for ours, theirs in pairs)
 
 
 def of(values, measure):
@@ -89,8 +105,11 @@ def line_of(run):
 
 
 def tables(results):
-    """One table per load."""
-    return [f"### Load {load:g}\n\n{table(results, load)}" for load in results.loads]
+    """What was measured, and what could have been with the occupancies as measured, per load."""
+    for load in results.loads:
+        yield f"### Load {load:g}\n\n{table(results, load)}"
+        if told := table_of_measured(results, load):
+            yield told
 
 
 def table(results, load):
@@ -112,6 +131,21 @@ def table(results, load):
     return common.table(head, rows)
 
 
+def table_of_measured(results, load):
+    """The optimum of the occupancies that a server measured, and its ratio to that."""
+    rows = []
+    for peer in results.whats:
+        if "measured_optimum" in results.runs[peer, load, 0]:
+            cells = [
+                f"{results.value(peer, load, m, 'measured_optimum'):.2f} "
+                f"({results.ratio(peer, load, m, 'measured_optimum'):.2f})"
+                for m in MEASURES
+            ]
+            rows.append([peer, *cells])
+    head = ["optimum of occupancies measured by", *(f"{m} ms" for m in MEASURES)]
+    return common.table(head, rows) if rows else ""
+
+
 def out_of_band(results, peer, load):
     """How often processes were out per round, and how many at once in any of them."""
     told = [results.runs[peer, load, number]["oob"] for number in range(results.rounds)]
@@ -131,7 +165,9 @@ def explanation(results, args):
     return (
         f"Milliseconds from scheduled arrival to last byte, in brackets the ratio to the optimum "
         f"of the same trace; medians of {results.rounds} paired rounds, p99.9 of all rounds "
-        f"together. A round has {', '.join(f'{count:g}' for count in counts)} {what} at loads "
+        f"together. Where a server tells what each request occupied, the second table has the "
+        f"optimum of that, and the ratio to it. A round has "
+        f"{', '.join(f'{count:g}' for count in counts)} {what} at loads "
         f"{', '.join(f'{load:g}' for load in results.loads)} ({args.seconds:g} s). The client "
         f"sent its requests late by {statistics.median(late):g} us at p99, {max(late)} us in its "
         "worst run; that is within the figures of every server."
@@ -165,11 +201,38 @@ def verdict(results, peer, load):
         kept = kept and ratio <= OPTIMUM_MAX and to_measured <= MEASURED_OPTIMUM_MAX
         beside = ""
         if "unicorn" in results.whats:
-            more = ratio - results.ratio("unicorn", load, measure)
+            more = results.more(peer, "unicorn", load, measure)
             kept = kept and more <= UNICORN_MORE_MAX
             beside = f", {more:+.2f} beside Unicorn"
         told.append(f"{measure} {ratio:.2f}{beside}, {to_measured:.2f} of measured")
     return "; ".join(told), kept
+
+
+def routing_verdicts(results):
+    """What private queues cost short requests. Nothing was promised of it."""
+    return beside(results, "maitred-per-process", "maitred-global"), True
+
+
+def oob_verdicts(results):
+    """What out-of-band work costs requests, and whether ever too many were out."""
+    most = max(run["oob"]["at_once"] for run in results.runs.values())
+    kept = most <= OUT_AT_ONCE_MAX
+    lines = [
+        f"- processes out of band at once: {most} at most, and no more than {OUT_AT_ONCE_MAX} may "
+        f"be: {'kept' if kept else 'NOT KEPT'}"
+    ]
+    return "\n".join([beside(results, "maitred-oob-on", "maitred-oob-off"), *lines]), kept
+
+
+def beside(results, peer, base):
+    """One server's figures over another's on the same traces, load by load."""
+    if not {peer, base} <= results.whats.keys():
+        return ""
+    lines = []
+    for load in results.loads:
+        told = ", ".join(f"{m} {results.over(peer, base, load, m):.2f}" for m in MEASURES)
+        lines.append(f"- {peer} over {base} at {load:g}: {told}")
+    return "\n".join(lines)
 
 
 def versions(chosen):
@@ -184,4 +247,4 @@ def versions(chosen):
     ruby = subprocess.run(["ruby", "--version"], check=False, capture_output=True, text=True)
     if found and ruby.returncode == 0:
         found.append(" ".join(ruby.stdout.split()[:2]))
-    return ", ".join(found) or "no peers"
+    return ", ".join(found)

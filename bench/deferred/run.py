@@ -2,12 +2,14 @@
 """Deferred work under load: maitred and its peers against the best single queue, on one trace.
 
 Every round makes a new trace per load from its seed and plays it to each server in turn, in an
-order that turns around from round to round. A ratio compares a server with the optimum of the very
-same trace; the figure is the median of the rounds. A peer that is missing, a request that fails,
-or a process that is left over fails the benchmark; so does a budget that is not kept.
+order that turns around from round to round. Servers that are judged beside each other are up at the
+same time and play each trace one right after the other. A ratio compares a server with the optimum
+of the very same trace; the figure is the median of the rounds. A peer that is missing, a request
+that fails, or a process that is left over fails the benchmark; so does a budget that is not kept.
 """
 
 import argparse
+import contextlib
 import json
 import shutil
 import subprocess
@@ -52,38 +54,57 @@ def output_to(path, command):
         common.run(command, stdout=file)
 
 
-def play(server, traces, folder, fresh):
-    """Plays the traces of a round to a server; the runs' facts and files."""
-    runs = []
-    for load, number, (trace, optimum) in traces:
-        times = folder / f"{server.peer.name}-{load}-{number}.times"
-        command = [
-            str(common.LOAD), "trace", "play", "--address", f"127.0.0.1:{server.port}",
-            "--trace", str(trace), "--times", str(times),
-        ]  # fmt: skip
-        command += ["--fresh"] if fresh or server.peer.fresh else []
-        command += [part for pid in server.pids for part in ("--tree", str(pid))]
-        log = measured.Log(server)
-        began = time.monotonic()
-        done = subprocess.run(command, check=False, capture_output=True, text=True)
-        if done.returncode != 0:
-            raise common.Failed(f"{server.peer.name}: the load client: {done.stderr.strip()}")
-        told = json.loads(done.stdout)
-        if told["errors"]:
-            raise common.Failed(
-                f"{server.peer.name} at {load}: {told['errors']} errors: {told['first_error']}"
-            )
-        time.sleep(SETTLE_SECONDS)
-        run = {
-            "peer": server.peer.name, "load": load, "round": number, "trace": str(trace),
-            "optimum": str(optimum), "times": str(times), "client": told,
-            "oob": measured.out_of_band(server.folder / "oob", began, time.monotonic()),
-        }  # fmt: skip
-        occupied = log.occupancies(trace, times.with_suffix(".trace"))
-        if occupied is not None:
-            run["measured_optimum"] = str(optimum_of(occupied))
-        runs.append(run)
-    return runs
+def play(server, load, number, files, folder, fresh):
+    """Plays a trace to a server; the run's facts and files."""
+    trace, optimum = files
+    times = folder / f"{server.peer.name}-{load}-{number}.times"
+    command = [
+        str(common.LOAD), "trace", "play", "--address", f"127.0.0.1:{server.port}",
+        "--trace", str(trace), "--times", str(times),
+    ]  # fmt: skip
+    command += ["--fresh"] if fresh or server.peer.fresh else []
+    command += [part for pid in server.trees for part in ("--tree", str(pid))]
+    log = measured.Log(server)
+    began = time.monotonic()
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    if done.returncode != 0:
+        raise common.Failed(f"{server.peer.name}: the load client: {done.stderr.strip()}")
+    told = json.loads(done.stdout)
+    if told["errors"]:
+        raise common.Failed(
+            f"{server.peer.name} at {load}: {told['errors']} errors: {told['first_error']}"
+        )
+    time.sleep(SETTLE_SECONDS)
+    run = {
+        "peer": server.peer.name, "load": load, "round": number, "trace": str(trace),
+        "optimum": str(optimum), "times": str(times), "client": told,
+        "oob": measured.out_of_band(server.folder / "oob", began, time.monotonic()),
+    }  # fmt: skip
+    occupied = log.occupancies(trace, times.with_suffix(".trace"))
+    if occupied is not None:
+        run["measured_optimum"] = str(optimum_of(occupied))
+    return run
+
+
+def groups_of(chosen, number):
+    """Peers that are up together in a round. Their order turns around from round to round."""
+    groups = [[peer for peer in chosen if peer.paired]]
+    groups += [[peer] for peer in chosen if not peer.paired]
+    groups = [group for group in groups if group]
+    return groups if number % 2 == 0 else [group[::-1] for group in reversed(groups)]
+
+
+def play_all(group, traces, number, args, folder):
+    """Plays every trace of a round to each peer of a group before the next one; the runs."""
+    with contextlib.ExitStack() as stack:
+        servers = [stack.enter_context(serve.Running(peer)) for peer in group]
+        for server in servers:
+            (server.folder / "oob").mkdir()
+        for load, files in traces:
+            for server in servers:
+                run = play(server, load, number, files, folder, args.fresh)
+                print(f"round {number + 1}/{args.rounds}  {report.line_of(run)}", flush=True)
+                yield run
 
 
 def measure(scenario, chosen, args, folder):
@@ -91,15 +112,10 @@ def measure(scenario, chosen, args, folder):
     runs = []
     for number in range(args.rounds):
         traces = [
-            (load, number, trace_of(scenario, load, args.seconds, number, folder))
-            for load in args.loads
+            (load, trace_of(scenario, load, args.seconds, number, folder)) for load in args.loads
         ]
-        for peer in chosen if number % 2 == 0 else reversed(chosen):
-            with serve.Running(peer) as server:
-                (server.folder / "oob").mkdir()
-                runs += play(server, traces, folder, args.fresh)
-            for run in runs[-len(traces) :]:
-                print(f"round {number + 1}/{args.rounds}  {report.line_of(run)}", flush=True)
+        for group in groups_of(chosen, number):
+            runs += play_all(group, traces, number, args, folder)
     return runs
 
 
@@ -115,6 +131,7 @@ def arguments():
         "--cpu-requests", type=int, default=CPU_REQUESTS,
         help=f"of the closed loop of `long` ({CPU_REQUESTS})",
     )  # fmt: skip
+    parser.add_argument("--prepare", action="store_true", help="build and install, no more")
     parser.add_argument("--record", action="store_true", help="write bench/RESULTS.md and plots")
     args = parser.parse_args()
     scenario = SCENARIOS[args.scenario]
@@ -128,6 +145,8 @@ def main():
     common.run([str(Path(__file__).parent / "setup.sh")])
     common.prepare()
     scenario.needs()
+    if args.prepare:
+        return 0
     starts = tuple(args.only.split(",")) if args.only else ("",)
     chosen = [peer for peer in scenario.peers if peer.name.startswith(starts)]
     if not chosen:
@@ -138,10 +157,12 @@ def main():
     runs = measure(scenario, chosen, args, folder)
     (folder / "runs.json").write_text(json.dumps(runs))
     results = report.Results(scenario, runs, {peer.name: peer.what for peer in chosen})
-    verdicts, kept = report.verdicts(results) if args.scenario == "trace" else ("", True)
+    verdicts, kept = scenario.verdicts(results)
     command = "bench/deferred/run.py " + " ".join(sys.argv[1:])
+    others = report.versions(chosen)
+    circumstances = common.circumstances(command) + (f"\n- {others}" if others else "")
     parts = [
-        common.circumstances(command) + f"\n- {report.versions(chosen)}",
+        circumstances,
         report.explanation(results, args), *report.tables(results), verdicts, scenario.more(args),
     ]  # fmt: skip
     drawn = plot.draw_all(results, Path(__file__).parent / "plots" if args.record else folder)

@@ -14,6 +14,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 import common  # noqa: E402
 import peers  # noqa: E402
+import report  # noqa: E402
 
 # Out-of-band work of the third scenario: asked for every so many requests, this long.
 OOB_EVERY = 500
@@ -37,6 +38,8 @@ class Scenario:
     loads: list
     seconds: float
     peers: list
+    # From results to what is said of promises, and whether all were kept.
+    verdicts: Callable
     # Only requests with this service time are in the figures; `None`: all.
     only_service_us: int = None
     # Tells what else was found, after all rounds; gets the command line's arguments.
@@ -67,8 +70,8 @@ def cpu_of_both_modes(args):
         for mode in modes:
             served = common.maitred("hello:app", peers.SLOTS, 1, routed(mode))
             with common.Server(f"maitred-{mode}", served) as server:
-                report = server.load(args.cpu_requests, CPU_CONNECTIONS)
-            used[mode].append(report["cpu_us_per_request"])
+                told = server.load(args.cpu_requests, CPU_CONNECTIONS)
+            used[mode].append(told["cpu_us_per_request"])
             print(f"cpu  round {number + 1}/{args.rounds}  {mode:12} {used[mode][-1]:.1f} us")
     share = statistics.median(
         private / shared - 1 for private, shared in zip(used["per-process"], used["global"])
@@ -88,7 +91,7 @@ def oob_peer(name, app, what):
         "BENCH_OOB_SECONDS": str(OOB_SECONDS),
         "BENCH_OOB_NOTES": "{folder}/oob",
     }
-    return peers.Peer(name, peers.maitred(8, 1, app, settings), False, 8, what)
+    return peers.Peer(name, peers.maitred(8, 1, app, settings), False, 8, what, True)
 
 
 SCENARIOS = {
@@ -96,23 +99,25 @@ SCENARIOS = {
         section="Deferred work: the trace",
         kinds=["5000,0,4", "5000,50000,1"],
         loads=[0.5, 0.7, 0.85, 0.95],
-        seconds=4,
+        seconds=3,
         peers=peers.TRACE,
+        verdicts=report.verdicts,
     ),
     "long": Scenario(
         section="Deferred work: rare long requests in both routing modes",
         kinds=["10000,0,199", "2000000,0,1"],
         loads=[0.7],
-        seconds=30,
+        seconds=24,
         peers=[
             peers.Peer(
-                f"maitred-{mode}", peers.maitred(8, 1, settings=routed(mode)), False, 8, what
+                f"maitred-{mode}", peers.maitred(8, 1, settings=routed(mode)), False, 8, what, True
             )
             for mode, what in [
                 ("global", "8 processes, one queue"),
                 ("per-process", "8 processes with a queue each"),
             ]
         ],
+        verdicts=report.routing_verdicts,
         only_service_us=10000,
         more=cpu_of_both_modes,
         needs=lambda: knows_setting("routing"),
@@ -121,10 +126,11 @@ SCENARIOS = {
         section="Deferred work: out-of-band work under load",
         kinds=["5000,0,4", "5000,50000,1"],
         loads=[0.5, 0.8, 0.9],
-        seconds=30,
+        seconds=18,
         peers=[
             oob_peer("maitred-oob-off", "app:app", "8 processes that never ask"),
             oob_peer("maitred-oob-on", "oob_app:app", "8 processes, each asks every 500 requests"),
         ],
+        verdicts=report.oob_verdicts,
     ),
 }

@@ -37,9 +37,14 @@ class Running:
     def __init__(self, peer):
         self.peer = peer
         self.started = []
+        # Processes of peers that were started before and still run.
+        self.others = set()
+        # Those of this one when it was up.
+        self.own = set()
 
     def __enter__(self):
         inherit_orphans()
+        self.others = set(descendants())
         common.OUT.mkdir(exist_ok=True)
         # Short, because the paths of Unix sockets are limited to about 100 bytes.
         self.folder = Path(tempfile.mkdtemp(prefix="mtb-"))
@@ -51,6 +56,7 @@ class Running:
             for program in self.programs:
                 self.until(f"{program.name} answers", lambda: common.answers(program.port))
             self.until(f"{self.peer.processes} processes serve", self.all_serve)
+            self.own = set(self.pids)
         except BaseException:
             self.__exit__(*sys.exc_info())
             raise
@@ -108,8 +114,13 @@ class Running:
 
     @property
     def pids(self):
-        """All processes of the peer."""
-        return descendants()
+        """All processes of the peer, while it is the one that was started last."""
+        return [pid for pid in descendants() if pid not in self.others]
+
+    @property
+    def trees(self):
+        """Those that were there when it was up, and are: the CPU time of a run is theirs."""
+        return [pid for pid in self.pids if pid in self.own]
 
     def all_serve(self):
         """Whether as many processes answer as the peer is said to have."""

@@ -8,6 +8,8 @@ import measured
 import plot
 import pytest
 import report
+import run
+from peers import Peer
 
 
 def results(tmp_path, rounds, only=None, peers=("maitred-8x1",)):
@@ -46,6 +48,45 @@ def test_a_ratio_compares_within_its_round_and_the_median_of_the_rounds_counts(t
     rounds = [[(5, 10, 5)], [(5, 60, 20)], [(5, 5, 5)]]
     assert results(tmp_path, rounds).ratio("maitred-8x1", 0.7, "p90") == 2
     assert results(tmp_path, rounds).value("maitred-8x1", 0.7, "p90") == 10
+
+
+def test_two_servers_are_compared_on_each_trace_and_not_by_their_medians(tmp_path):
+    found = results(tmp_path, [[(5, 6, 1)], [(5, 2, 1)], [(5, 4, 1)]], peers=("ours", "theirs"))
+    for number, milliseconds in enumerate([5, 3, 1]):
+        path = tmp_path / f"{number}.theirs"
+        path.write_text(f"0 0 {milliseconds * 1000}\n")
+        found.runs["theirs", 0.7, number]["times"] = str(path)
+    # Ratios are 6, 2, 4 and 5, 3, 1: differences 1, -1, 3, where the medians differ by 4 - 3.
+    assert found.more("ours", "theirs", 0.7, "p90") == 1
+    assert found.over("ours", "theirs", 0.7, "p90") == 1.2
+
+
+def test_the_optimum_of_measured_occupancies_is_shown_where_there_is_one(tmp_path):
+    found = results(tmp_path, [[(5, 10, 5)]], peers=("maitred-8x1", "unicorn"))
+    del found.runs["unicorn", 0.7, 0]["measured_optimum"]
+    both, measured_only = report.tables(found)
+    assert "unicorn" in both and "unicorn" not in measured_only
+    assert measured_only.splitlines()[-1].split("|")[2].strip() == "5.00 (2.00)"
+
+
+def test_paired_servers_are_up_together_and_the_order_turns_around():
+    def peer(name, paired):
+        return Peer(name, None, False, 8, "a server", paired)
+
+    chosen = [peer("a", True), peer("b", False), peer("c", True), peer("d", False)]
+    names = [[[it.name for it in group] for group in run.groups_of(chosen, n)] for n in (0, 1)]
+    assert names == [[["a", "c"], ["b"], ["d"]], [["d"], ["b"], ["c", "a"]]]
+    assert run.groups_of(chosen[1:2], 0) == [chosen[1:2]]
+
+
+def test_more_processes_out_of_band_than_may_be_fail_the_run(tmp_path):
+    found = results(tmp_path, [[(5, 6, 5)]], peers=("maitred-oob-on", "maitred-oob-off"))
+    told = found.runs["maitred-oob-on", 0.7, 0]["oob"]
+    told["at_once"] = 1
+    assert report.oob_verdicts(found)[1]
+    told["at_once"] = 2
+    text, kept = report.oob_verdicts(found)
+    assert not kept and text.endswith("NOT KEPT")
 
 
 def test_the_farthest_percentile_is_of_all_rounds_together(tmp_path):

@@ -31,7 +31,6 @@ ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
 @pytest.fixture(autouse=True)
 def in_a_hurry(monkeypatch, tmp_path):
     monkeypatch.setattr(common, "OUT", tmp_path)
-    monkeypatch.setattr(common, "START_SECONDS_MAX", 10)
     monkeypatch.setattr(common, "STOP_SECONDS_MAX", 1)
 
 
@@ -54,6 +53,14 @@ def test_a_server_is_stopped_with_all_that_it_started():
     assert not any(Path(f"/proc/{pid}").exists() for pid in pids)
 
 
+def test_servers_that_are_up_together_are_told_apart():
+    with serve.Running(peer()) as first, serve.Running(peer()) as second:
+        assert first.port != second.port
+        assert first.trees == [process.pid for _, process in first.started]
+        assert second.trees == second.pids == [process.pid for _, process in second.started]
+    assert serve.descendants() == []
+
+
 def test_a_process_that_is_left_behind_fails_the_run_and_is_ended():
     with pytest.raises(common.Failed, match="left 1 processes behind"):
         with serve.Running(peer("leaves-one-behind")):
@@ -62,7 +69,14 @@ def test_a_process_that_is_left_behind_fails_the_run_and_is_ended():
 
 
 def test_a_server_with_fewer_processes_than_it_should_have_fails_the_run(monkeypatch):
-    monkeypatch.setattr(common, "START_SECONDS_MAX", 2)
+    until = serve.Running.until
+
+    def soon(server, what, condition):
+        # Only the processes that never come need not be waited for as long as for a slow start.
+        monkeypatch.setattr(common, "START_SECONDS_MAX", 2 if "serve" in what else 30)
+        until(server, what, condition)
+
+    monkeypatch.setattr(serve.Running, "until", soon)
     with pytest.raises(common.Failed, match="until 2 processes serve"):
         with serve.Running(peer(processes=2)):
             pass
