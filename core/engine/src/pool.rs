@@ -103,6 +103,16 @@ impl Pool {
         self.queue.len() + self.suspects.len() + self.early.len()
     }
 
+    /// All that wait, wherever they do.
+    pub(crate) fn waits(&self) -> [&Queue; 3] {
+        [&self.queue, &self.suspects, &self.early]
+    }
+
+    /// When the oldest one that waits came.
+    pub(crate) fn oldest_arrival(&self) -> Option<Time> {
+        self.waits().iter().filter_map(|queue| queue.oldest_arrival()).min()
+    }
+
     /// Whether one more would have to wait and may not. Where a slot is idle nobody waits (rule
     /// R2), so that one would not either.
     pub(crate) fn is_full(&self) -> bool {

@@ -11,7 +11,10 @@ use crate::id::{PoolId, ProcessId, RequestId};
 use crate::limits::Routing;
 use crate::time::Time;
 
+mod standing;
 mod take;
+
+pub use standing::Standing;
 
 /// Everything at one moment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -76,10 +76,8 @@ impl Engine {
 }
 
 fn queue_picture(pool: &Pool, now: Time) -> QueuePicture {
-    let waiting = [&pool.queue, &pool.suspects, &pool.early];
-    let oldest = waiting.iter().filter_map(|queue| queue.oldest_arrival());
-    let oldest = oldest.map(|arrived| now.since(arrived)).max();
-    let len_of = |class| waiting.iter().map(|queue| queue.len_of(class) as u64).sum();
+    let oldest = pool.oldest_arrival().map(|arrived| now.since(arrived));
+    let len_of = |class| pool.waits().iter().map(|queue| queue.len_of(class) as u64).sum();
     QueuePicture {
         waiting: pool.waiting() as u64,
         max: u64::from(pool.len_max()),

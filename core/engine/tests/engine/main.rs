@@ -15,3 +15,4 @@ mod queue;
 mod retry;
 mod rules;
 mod script;
+mod standing;
