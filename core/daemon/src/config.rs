@@ -57,6 +57,8 @@ pub struct Config {
     pub drain_delay: Duration,
     /// HTTP.
     pub http: HttpSettings,
+    /// Probes.
+    pub observe: ObserveSettings,
     /// Bodies in memory and on disk.
     pub buffer: BufferSettings,
     /// How long a complete response may wait for its ready, in microseconds.
@@ -99,6 +101,8 @@ pub struct HttpSettings {
     pub routes: Routes,
     /// The name of the header with a request's priority, in lower case.
     pub priority_header: Option<String>,
+    /// A path that the core answers itself.
+    pub health_path: Option<String>,
     /// Whose word about the client counts.
     pub trusted_proxies: TrustedProxies,
     /// Add a Server-Timing header.
@@ -109,6 +113,15 @@ pub struct HttpSettings {
     pub keep_alive: Duration,
     /// How long a client may take for a head.
     pub head_timeout: Duration,
+}
+
+/// Who may look from outside.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ObserveSettings {
+    /// Host and port for probes.
+    pub listen: Option<(String, u16)>,
+    /// Not ready while the oldest request has waited this long.
+    pub queue_age_max: Duration,
 }
 
 /// Bodies in memory and on disk.

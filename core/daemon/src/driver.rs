@@ -6,7 +6,7 @@
 //! and nothing that blocks is done under it. Order of locks: the driver's, then an exchange's.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::task::Waker;
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use maitred_engine::Engine;
 use maitred_engine::class::Class;
 use maitred_engine::event::{Input, Refusal, Traits};
 use maitred_engine::id::{PoolId, ProcessId, RequestId};
-use maitred_engine::snapshot::Snapshot;
+use maitred_engine::snapshot::{Snapshot, Standing};
 use maitred_engine::time::Time;
 use maitred_proto::link::CoreEvent;
 use parking_lot::{Mutex, MutexGuard};
@@ -48,6 +48,9 @@ pub struct Driver {
     pub uploads: upload::Policy,
     /// Facts about clients that no engine needs.
     pub counts: Counts,
+    /// The core was told to leave, and may still serve for a while: clients should not be sent here
+    /// any more.
+    pub told_to_leave: AtomicBool,
     /// Set when the engine says that everything is over.
     pub closed: CancellationToken,
     /// Set when no process ever booted and the tries are used up.
@@ -130,6 +133,7 @@ impl Driver {
             budget: parts.budget,
             uploads: parts.uploads,
             counts: Counts::default(),
+            told_to_leave: AtomicBool::new(false),
             closed: CancellationToken::new(),
             given_up: CancellationToken::new(),
             access_log: parts.access_log,
@@ -294,6 +298,13 @@ impl Driver {
         let inner = self.lock();
         let snapshot = inner.engine.snapshot(inner.now);
         f(&snapshot, &inner.stats, &inner.roster)
+    }
+
+    /// How things stand, for balancers.
+    pub fn standing(&self) -> Standing {
+        let inner = self.lock();
+        let standing = inner.engine.standing(inner.now);
+        Standing { draining: standing.draining || self.told_to_leave.load(Relaxed), ..standing }
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {

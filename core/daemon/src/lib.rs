@@ -26,3 +26,4 @@ pub mod routes;
 pub mod run;
 pub mod status;
 pub mod supervise;
+pub mod vitals;

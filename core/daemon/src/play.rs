@@ -111,6 +111,7 @@ impl Play {
             head_max: 64 * 1024,
             server_timing: false,
             routes: Routes::default(),
+            health_path: None,
             priority_header: None,
             leaving: AtomicBool::new(false),
             close_idle: CancellationToken::new(),

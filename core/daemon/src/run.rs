@@ -1,17 +1,14 @@
 //! `maitred serve`: puts the parts together, waits for a wish to leave, leaves.
 
-use std::net::{SocketAddr, ToSocketAddrs};
-use std::os::unix::fs::FileTypeExt;
-use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
 use anyhow::Context;
 use maitred_engine::event::Input;
 use maitred_engine::id::PoolId;
-use tokio::net::UnixListener;
+use tokio::runtime::Handle;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -21,9 +18,9 @@ use crate::access;
 use crate::body::budget::Budget;
 use crate::body::upload::Policy;
 use crate::clock::Clock;
-use crate::config::{Config, Listen};
+use crate::config::Config;
 use crate::driver::{Driver, Parts};
-use crate::http::accept::{Acceptor, Listener, bind_tcp};
+use crate::http::accept::{Acceptor, Listener};
 use crate::http::forwarded::Forwarding;
 use crate::http::serve::Front;
 use crate::http::sweep::Registry;
@@ -33,12 +30,16 @@ use crate::panics::{self, LastWords, end_the_core};
 use crate::process::output::{Form, Outlets, Sink};
 use crate::process::spawn::Spawner;
 use crate::status::grpc;
+use crate::status::observe::Observe;
 use crate::supervise::{Recipe, Supervisor};
+use crate::vitals::Vitals;
 
+mod bind;
 mod facts;
 mod leave;
 mod signals;
 
+use bind::{bind_all, bind_observe};
 use facts::Desk;
 use leave::Leaving;
 use signals::{Signals, Wish};
@@ -80,6 +81,7 @@ pub async fn serve(plan: Plan) -> anyhow::Result<ExitCode> {
     let mut signals = Signals::catch().context("cannot catch signals")?;
     // Before anything is said: an address in use is one line on standard error and nothing else.
     let listeners = bind_all(&config)?;
+    let observe = config.observe.listen.as_ref().map(bind_observe).transpose()?;
     let clock = Clock::start();
     let sinks = Sinks::start(&config)?;
     crate::log::start(sinks.stderr.clone(), sinks.form, &config.log.level)?;
@@ -126,7 +128,9 @@ pub async fn serve(plan: Plan) -> anyhow::Result<ExitCode> {
         (&name, instance.name()),
         &public.addresses,
     );
-    let status = grpc::spawn_thread(instance.admin_listener()?, Arc::new(desk), ending.clone())?;
+    let observe = observe.map(|bound| observed(&config, &driver, bound));
+    let admin = instance.admin_listener()?;
+    let status = grpc::spawn_thread(admin, Arc::new(desk), observe, ending.clone())?;
 
     driver.process(Input::PoolAdded { pool: POOL, limits: config.limits.clone() });
     announce(&config, &public.addresses, &instance);
@@ -143,12 +147,24 @@ pub async fn serve(plan: Plan) -> anyhow::Result<ExitCode> {
     Ok(code)
 }
 
+/// Answers probes with how this core is doing.
+fn observed(
+    config: &Config,
+    driver: &Arc<Driver>,
+    (listener, address): (std::net::TcpListener, String),
+) -> Observe {
+    tracing::info!("observed on {address}: /health and /ready");
+    let age_max = config.observe.queue_age_max;
+    Observe::new(listener, Vitals::new(Arc::clone(driver), Handle::current(), age_max))
+}
+
 /// Waits until somebody wants the core to leave, or there is nothing to stay for. Returns the exit
 /// code and how long leaving may take.
 async fn wait(config: &Config, driver: &Driver, signals: &mut Signals) -> (ExitCode, Duration) {
     tokio::select! {
         wish = signals.next() => {
             let stop_timeout = config.stop_timeout;
+            driver.told_to_leave.store(true, Relaxed);
             tracing::info!("stopping: finishing what was admitted, at most {stop_timeout:?}");
             if wish == Wish::Stop && !config.drain_delay.is_zero() {
                 signals.delay(config.drain_delay).await;
@@ -185,6 +201,7 @@ impl Public {
             head_max: config.http.head_max,
             server_timing: config.http.server_timing,
             routes: config.http.routes.clone(),
+            health_path: config.http.health_path.clone(),
             priority_header: priority_header.transpose().context("priority_header")?,
             leaving: AtomicBool::new(false),
             close_idle: CancellationToken::new(),
@@ -267,50 +284,6 @@ fn raise_descriptors() {
         Ok(_) => {}
         Err(error) => tracing::warn!(%error, "cannot raise the limit of file descriptors"),
     }
-}
-
-fn bind_all(config: &Config) -> Result<Vec<(Listener, String)>, Unusable> {
-    let mut bound = Vec::new();
-    for listen in &config.listen {
-        match listen {
-            Listen::Tcp { host, port } => bound.push(bind(host, *port)?),
-            Listen::Unix(path) => bound.push(bind_unix(path)?),
-        }
-    }
-    Ok(bound)
-}
-
-fn bind(host: &str, port: u16) -> Result<(Listener, String), Unusable> {
-    let wrong = |error: &dyn std::fmt::Display| {
-        Unusable(format!("cannot listen on {host}:{port}: {error}"))
-    };
-    let mut addresses = (host, port).to_socket_addrs().map_err(|error| wrong(&error))?;
-    let address: SocketAddr = addresses.next().ok_or_else(|| wrong(&"no such host"))?;
-    let listener = bind_tcp(address).map_err(|error| match error.kind() {
-        std::io::ErrorKind::AddrInUse => {
-            wrong(&"the address is in use; another server runs there, or choose a port with -p")
-        }
-        _ => wrong(&error),
-    })?;
-    let address = listener.local_addr().unwrap_or(address);
-    Ok((Listener::Tcp(listener), format!("http://{address}")))
-}
-
-fn bind_unix(path: &Path) -> Result<(Listener, String), Unusable> {
-    let wrong = |error: &dyn std::fmt::Display| {
-        Unusable(format!("cannot listen on unix:{}: {error}", path.display()))
-    };
-    let is_socket =
-        std::fs::symlink_metadata(path).is_ok_and(|metadata| metadata.file_type().is_socket());
-    if is_socket {
-        if std::os::unix::net::UnixStream::connect(path).is_ok() {
-            return Err(wrong(&"another server runs there"));
-        }
-        std::fs::remove_file(path).map_err(|error| wrong(&error))?;
-    }
-    let listener = UnixListener::bind(path).map_err(|error| wrong(&error))?;
-    let text = path.display().to_string();
-    Ok((Listener::Unix(listener, text.as_str().into()), format!("unix:{text}")))
 }
 
 fn budget(config: &Config) -> Arc<Budget> {

@@ -7,6 +7,7 @@
 pub mod client;
 pub mod grpc;
 pub mod json;
+pub mod observe;
 pub mod picture;
 pub mod stats;
 pub mod text;

@@ -12,11 +12,15 @@ use super::proxies::{A_PROXY, TrustedProxies};
 use super::raw::{Raw, Value, Written};
 use super::settings::{Kind, Preset, SETTINGS, Setting};
 use super::value::{self, A_DURATION, A_SIZE};
-use super::{AppSettings, BufferSettings, Config, HttpSettings, LogSettings, Shown, Surroundings};
+use super::{
+    AppSettings, BufferSettings, Config, HttpSettings, LogSettings, ObserveSettings, Shown,
+    Surroundings,
+};
 use super::{env, show_duration};
 use crate::process::output::{Form, Mode};
 use crate::routes::RouteSettings;
 
+mod observe;
 mod queue;
 
 /// Most processes of a pool: what the engine is measured with.
@@ -65,6 +69,7 @@ impl<'a> Reader<'a> {
             stop_timeout: self.duration("stop_timeout")?,
             drain_delay: self.drain_delay()?,
             http: self.http()?,
+            observe: self.observe()?,
             buffer: self.buffer()?,
             ready_merge_us: self.number("ready_merge_us", 0..=READY_MERGE_MAX_US)?,
             log: self.log()?,
@@ -183,6 +188,7 @@ impl<'a> Reader<'a> {
             head_max: usize::try_from(head_max).unwrap_or(usize::MAX),
             routes: self.routes(RouteSettings { buffered, ..RouteSettings::default() })?,
             priority_header: self.header("priority_header")?,
+            health_path: self.health_path()?,
             trusted_proxies,
             server_timing: self.switch("server_timing")?,
             request_id_header: name.to_string(),

@@ -97,6 +97,7 @@ impl Kind {
 mod app;
 mod http;
 mod log;
+mod observe;
 mod pool;
 mod queue;
 
@@ -114,7 +115,8 @@ const fn from_platform(platform: &'static str, setting: Setting) -> Setting {
     Setting { platform: Some(platform), ..setting }
 }
 
-const PARTS: &[&[Setting]] = &[app::APP, pool::POOL, queue::QUEUE, http::HTTP, log::LOG];
+const PARTS: &[&[Setting]] =
+    &[app::APP, pool::POOL, queue::QUEUE, http::HTTP, observe::OBSERVE, log::LOG];
 
 /// All of them, in the order in which people read about them.
 pub const SETTINGS: &[Setting] = &joined::<{ count() }>();

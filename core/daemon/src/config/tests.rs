@@ -9,6 +9,7 @@ use maitred_engine::class::Class;
 use super::*;
 use crate::routes::RouteSettings;
 
+mod observe;
 mod queue;
 
 /// Loads settings in a folder of its own.

@@ -13,6 +13,7 @@ use maitred_engine::event::{Failure, Refusal};
 use super::conn::Conn;
 use crate::body::response::{OwnBody, ResponseBody};
 use crate::body::upload;
+use crate::vitals::NotReady;
 
 /// The machine-readable reason of an answer that the core made itself.
 pub const REASON: HeaderName = HeaderName::from_static("x-maitred-reason");
@@ -95,6 +96,15 @@ impl OwnAnswer {
             Failure::Cut => ("cut", "the server shut down before the app answered"),
         };
         Self::new(StatusCode::BAD_GATEWAY, reason, text)
+    }
+
+    /// 200 or 503 to a balancer: whether it should send clients.
+    #[must_use]
+    pub fn health(ready: Result<(), NotReady>) -> Self {
+        match ready {
+            Ok(()) => Self::new(StatusCode::OK, "ready", "ready"),
+            Err(why) => Self::new(StatusCode::SERVICE_UNAVAILABLE, why.word(), &why.to_string()),
+        }
     }
 
     /// The same answer, after which the connection closes.

@@ -23,6 +23,7 @@ use crate::body::upload::RequestBody;
 use crate::driver::Driver;
 use crate::exchange::{Answer, Exchange};
 use crate::routes::{RouteSettings, Routes};
+use crate::vitals::ready;
 
 /// What every request needs: shared by all connections.
 #[derive(Debug)]
@@ -39,6 +40,8 @@ pub struct Front {
     pub head_max: usize,
     /// What holds for some requests only.
     pub routes: Routes,
+    /// A path that the core answers itself.
+    pub health_path: Option<String>,
     /// The header in which trusted proxies say a request's priority.
     pub priority_header: Option<HeaderName>,
     /// Add `Server-Timing` to responses.
@@ -63,7 +66,7 @@ pub async fn serve(
     let incoming = ClientBody::new(incoming, &conn);
     let request_id = parts.headers.get(&front.request_id).cloned();
     let request_id = request_id.unwrap_or_else(new_request_id);
-    let answered = match check(&parts) {
+    let answered = match check(&parts).and_then(|()| front.health(&parts, incoming.is_some())) {
         Ok(()) => front.answer(&conn, parts, (incoming, began), &request_id).await,
         Err(own) => Err(front.own(own)),
     };
@@ -121,6 +124,16 @@ impl Front {
             Answer::Failed(why) => Err(OwnAnswer::failed(why)),
             Answer::Upload(error) => Err(OwnAnswer::upload(&error)),
         }
+    }
+
+    /// What the core answers for itself, where it was told to.
+    fn health(&self, parts: &http::request::Parts, has_body: bool) -> Result<(), OwnAnswer> {
+        let asks = matches!(parts.method, Method::GET | Method::HEAD);
+        if !asks || self.health_path.as_deref() != Some(parts.uri.path()) {
+            return Ok(());
+        }
+        let health = OwnAnswer::health(ready(&self.driver.standing(), None));
+        Err(if has_body { health.closing() } else { health })
     }
 
     /// What is settled for a request by its route, and by a proxy that may say so.

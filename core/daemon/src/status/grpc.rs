@@ -24,6 +24,7 @@ mod dump;
 mod health;
 mod service;
 
+use super::observe::Observe;
 use camera::Camera;
 
 /// Streams per connection. Default 64: a client library needs one or two.
@@ -41,20 +42,25 @@ pub trait Source: Send + Sync + 'static {
     fn recording(&self) -> Vec<Bytes>;
 }
 
-/// Serves the status API in a thread of its own until `shutdown`.
+/// Serves the status API, and probes where that is wanted, in a thread of its own until `shutdown`.
 ///
 /// # Errors
 /// When the thread or its runtime cannot be started.
 pub fn spawn_thread(
     listener: StdUnixListener,
     source: Arc<dyn Source>,
+    observe: Option<Observe>,
     shutdown: CancellationToken,
 ) -> io::Result<JoinHandle<()>> {
     listener.set_nonblocking(true)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     std::thread::Builder::new().name("maitred-status".to_owned()).spawn(move || {
-        let served = runtime
-            .block_on(async { serve(UnixListener::from_std(listener)?, source, shutdown).await });
+        let served = runtime.block_on(async {
+            if let Some(observe) = observe {
+                tokio::spawn(observe.run(shutdown.clone()));
+            }
+            serve(UnixListener::from_std(listener)?, source, shutdown).await
+        });
         if let Err(error) = served {
             tracing::error!("the status API ended: {error:#}");
         }

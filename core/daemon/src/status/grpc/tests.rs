@@ -55,7 +55,7 @@ pub(in crate::status) fn served() -> Served {
     let listener = StdUnixListener::bind(&path).unwrap();
     let source = Arc::new(Fake { pictures: AtomicU64::new(0), draining: AtomicBool::new(false) });
     let shutdown = CancellationToken::new();
-    let thread = spawn_thread(listener, source.clone(), shutdown.clone()).unwrap();
+    let thread = spawn_thread(listener, source.clone(), None, shutdown.clone()).unwrap();
     Served { source, shutdown, thread, path, _dir: dir }
 }
 
