@@ -3,9 +3,10 @@
 
 use std::time::Duration;
 
-use maitred_engine::event::{Input, Outcome, Output};
-use maitred_engine::id::{RequestId, SlotId};
-use maitred_engine::limits::PoolLimits;
+use maitred_engine::class::Class;
+use maitred_engine::event::{DrainReason, Input, Notice, Outcome, Output, Traits};
+use maitred_engine::id::{ProcessId, RequestId, SlotId};
+use maitred_engine::limits::{OobLimits, PoolLimits, Routing};
 use maitred_engine::snapshot::Snapshot;
 
 use crate::rule::{Rule, counted};
@@ -15,16 +16,26 @@ counted! {
     Mutant {
         BusySlot => "R1 a request goes to a slot that is taken",
         HeldBack => "R2 a request is held back although a slot is idle",
+        PrivateLines => "R2 a request waits for one process while another is idle",
         OutOfTurn => "R3 two requests change their turn",
+        NoClasses => "R10 requests are shown in another class than theirs",
+        WrongLine => "R3 requests wait in one line where each process has its own",
         LostOutcome => "R4 an outcome is lost",
         SecondOutcome => "R4 an outcome is told twice",
         LongQueue => "R5 the queue is longer than its limit",
         ShortWait => "R5 a wait ends before its limit",
         ServesWhoLeft => "R6 who left while queued is served all the same",
         TellsNoApp => "R6 an app is not told that its client left",
+        NoOverload => "R7 an overload may begin unnoticed",
         EndlessWait => "R7 a wait for the first boot may last for ever",
         NoBootLease => "R7 a boot may last for ever",
         NoExitLease => "R7 an exit may last for ever",
+        TwoAway => "R8 more than the limit are away at once",
+        NoFloor => "R8 fewer than the floor are left to serve",
+        NoQuiet => "R8 a process goes away at once, whatever waits",
+        NeverBack => "R8 the outcome of out-of-band work is lost",
+        BackToWork => "R8 one that overstayed is not retired",
+        OutIsIdle => "R8 one that is out is sent a request",
         NoSpawn => "R9 a process that is missing is not started",
         NoBackoff => "R9 a failed boot is tried again at once",
         WrongGauge => "R10 a gauge is counted beside the table",
@@ -49,6 +60,8 @@ pub(crate) struct Tamper {
     mutant: Option<Mutant>,
     /// Slots that were given a request and were not freed since.
     taken: Vec<SlotId>,
+    /// Processes that were told to begin out-of-band work, and did not end it since.
+    out: Vec<ProcessId>,
     /// Requests that wait, as far as was told.
     queued: Vec<RequestId>,
 }
@@ -77,12 +90,20 @@ impl Tamper {
             (Mutant::LosesUnstarted, Input::LinkLost { process, .. }) => {
                 Some(Input::LinkLost { process, unstarted: Vec::new() })
             }
+            (Mutant::NoClasses, Input::Arrived { request, pool, traits }) => {
+                let traits = Traits { class: Class::Normal, ..traits };
+                Some(Input::Arrived { request, pool, traits })
+            }
             (Mutant::RunsTwice, Input::LinkLost { process, .. }) => {
                 Some(Input::LinkLost { process, unstarted: (0..100).collect() })
             }
             (_, input) => {
-                if let Input::Arrived { request, .. } = input {
-                    self.queued.push(request);
+                match input {
+                    Input::Arrived { request, .. } => self.queued.push(request),
+                    Input::OobDone { process, .. } | Input::LinkLost { process, .. } => {
+                        self.out.retain(|it| *it != process);
+                    }
+                    _ => {}
                 }
                 Some(input)
             }
@@ -94,6 +115,7 @@ impl Tamper {
         let Some(mutant) = self.mutant else { return outputs };
         match mutant {
             Mutant::BusySlot => outputs.iter_mut().for_each(|output| self.send_elsewhere(output)),
+            Mutant::OutIsIdle => outputs.iter_mut().for_each(|output| self.send_out(output)),
             Mutant::OutOfTurn => change_turns(&mut outputs),
             Mutant::SecondOutcome => {
                 let again = outputs.iter().find(|it| matches!(it, Output::Ended { .. })).cloned();
@@ -107,6 +129,7 @@ impl Tamper {
                     self.queued.retain(|it| *it != request);
                     self.taken.push(slot);
                 }
+                Output::StartOob { process, .. } => self.out.push(process),
                 Output::Freed { slot, .. } => self.taken.retain(|it| *it != slot),
                 _ => {}
             }
@@ -119,6 +142,14 @@ impl Tamper {
             && let Some(taken) = self.taken.iter().find(|it| it.process == slot.process)
         {
             *slot = *taken;
+        }
+    }
+
+    fn send_out(&self, output: &mut Output) {
+        if let Output::Dispatch { slot, .. } = output
+            && let Some(process) = self.out.last()
+        {
+            *slot = SlotId { process: *process, index: 0 };
         }
     }
 
@@ -147,12 +178,23 @@ fn falsify(mutant: Mutant, limits: PoolLimits) -> PoolLimits {
     match mutant {
         Mutant::LongQueue => PoolLimits { queue_len_max: 1000, ..limits },
         Mutant::ShortWait => PoolLimits { queue_wait_max: limits.queue_wait_max / 2, ..limits },
+        Mutant::PrivateLines => PoolLimits { routing: Routing::PerProcess, ..limits },
+        Mutant::WrongLine => PoolLimits { routing: Routing::Global, ..limits },
+        Mutant::NoOverload => PoolLimits { overload: None, ..limits },
         Mutant::EndlessWait => PoolLimits { booting_wait_max: long, ..limits },
         Mutant::NoBootLease => PoolLimits { boot_max: long, ..limits },
         Mutant::NoExitLease => PoolLimits { exit_max: long, ..limits },
+        Mutant::TwoAway => oob(limits, |oob| oob.concurrent += 1),
+        Mutant::NoFloor => oob(limits, |oob| oob.min_ready = 0),
+        Mutant::NoQuiet => oob(limits, |oob| oob.overdue_after = Duration::ZERO),
         Mutant::NoBackoff => PoolLimits { boot_backoff: Duration::ZERO, ..limits },
         _ => limits,
     }
+}
+
+fn oob(mut limits: PoolLimits, change: impl Fn(&mut OobLimits)) -> PoolLimits {
+    change(&mut limits.oob);
+    limits
 }
 
 /// Whether a mutant keeps this from being done.
@@ -163,6 +205,10 @@ fn is_dropped(mutant: Mutant, output: &Output) -> bool {
             matches!(output, Output::Ended { outcome: Outcome::Completed, .. })
         }
         Mutant::TellsNoApp => matches!(output, Output::Cancel { .. }),
+        Mutant::NeverBack => matches!(output, Output::Notice(Notice::OobEnded { .. })),
+        Mutant::BackToWork => {
+            matches!(output, Output::Drain { why: DrainReason::Replaced, .. })
+        }
         Mutant::NoSpawn => matches!(output, Output::Spawn { .. }),
         _ => false,
     }

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use maitred_engine::limits::PoolLimits;
+use maitred_engine::limits::{OobLimits, OverloadLimits, PoolLimits, Routing};
 
 use crate::coverage::Action;
 use crate::random::Random;
@@ -29,6 +29,8 @@ pub(crate) struct Plan {
     pub(crate) idempotent: u64,
     /// Requests that are not of the normal class, in a thousand.
     pub(crate) classes: u64,
+    /// Kinds of out-of-band work that there are.
+    pub(crate) kinds: u64,
     /// How often each action is tried.
     pub(crate) weights: Vec<(Action, u64)>,
     /// Actions before the world comes to its end.
@@ -62,6 +64,10 @@ const WEIGHTS: &[(Action, u64)] = &[
     (Action::AppReads, 30),
     (Action::AppDetaches, 8),
     (Action::AppBounces, 6),
+    (Action::OobAsk, 12),
+    (Action::OobTakeBack, 2),
+    (Action::OobOrder, 6),
+    (Action::OobEnd, 40),
     (Action::WantDrain, 3),
     (Action::SayGoodbye, 60),
     (Action::TimePasses, 90),
@@ -122,6 +128,7 @@ impl Plan {
             boot_faults: if calm { 0 } else { random.below(400) },
             idempotent: random.pick(&[500, 800, 1000]).unwrap_or(1000),
             classes: random.pick(&[0, 300, 700]).unwrap_or_default(),
+            kinds: random.pick(&[1, 3, 20]).unwrap_or(1),
             weights,
             steps,
         }
@@ -164,6 +171,17 @@ fn limits(random: &mut Random) -> PoolLimits {
         suspicions_max: random.between(2, 5) as u32,
         isolation_max: ms(random, 5, 100),
         cut_exit_max: ms(random, 1, 20),
-        ..PoolLimits::default()
+        routing: if random.chance(300) { Routing::PerProcess } else { Routing::Global },
+        overload: random
+            .chance(300)
+            .then(|| OverloadLimits { target: ms(random, 2, 60), interval: ms(random, 5, 100) }),
+        hand_early: false,
+        oob: OobLimits {
+            concurrent: random.between(1, 2) as u32,
+            min_ready: random.between(0, 2) as u32,
+            lease: ms(random, 5, 80),
+            overdue_after: ms(random, 5, 150),
+            quiesce_max: ms(random, 5, 60),
+        },
     }
 }

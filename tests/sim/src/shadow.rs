@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use maitred_engine::class::Class;
-use maitred_engine::event::{Failure, Outcome, Refusal, Traits};
+use maitred_engine::event::{Failure, OobOutcome, Outcome, Refusal, Traits};
 use maitred_engine::id::{PoolId, ProcessId, RequestId, SlotId};
 use maitred_engine::limits::PoolLimits;
 use maitred_engine::time::Time;
@@ -18,7 +18,11 @@ use crate::coverage::{Coverage, Fact};
 use crate::rule::{Checked, Rule, Violation};
 
 mod clients;
+mod dispatch;
+mod lines;
+mod oob;
 mod outputs;
+mod overload;
 mod processes;
 mod rest;
 mod slots;
@@ -40,6 +44,22 @@ pub(crate) struct Shadow {
     /// A request of this class came into a full queue: one of a lower class must go.
     evict: Option<(PoolId, Class)>,
     freed: Option<(SlotId, RequestId, Duration, Duration)>,
+    /// How many wishes for out-of-band work there were.
+    asked: u64,
+    /// Wishes that must end before the engine rests.
+    oob_due: Vec<(ProcessId, oob::Ask, OobOutcome)>,
+    /// Those that ended because their process leaves: it must.
+    must_leave: Vec<(ProcessId, OobOutcome)>,
+    /// Processes that began to be away since the engine last rested.
+    granted: BTreeSet<ProcessId>,
+    /// Processes that were sent a request since then.
+    sent_to: BTreeSet<ProcessId>,
+    /// Turns of which the picture will tell whether they were right.
+    turns: Vec<dispatch::Turn>,
+    /// Processes whose line closed for a moment, or may have.
+    wobbled: BTreeSet<ProcessId>,
+    /// Requests that left the line of a process: it must have been withdrawn.
+    must_wobble: Vec<(RequestId, ProcessId)>,
     pub(crate) departure: Option<Departure>,
     cut_noted: bool,
     closed: bool,
@@ -61,6 +81,7 @@ pub(crate) struct Pool {
     round: u32,
     pause_until: Option<Time>,
     isolation_ran_out: Option<Time>,
+    overload: overload::Overload,
     /// Requests that waited when the engine last rested, and those that came back since.
     waited: u64,
     count: Count,
@@ -78,6 +99,8 @@ struct Count {
     deferred: u64,
     reconciled: u64,
     stray_readies: u64,
+    oob: BTreeMap<OobOutcome, u64>,
+    oob_given_up: u64,
 }
 
 #[derive(Debug)]
@@ -103,6 +126,10 @@ pub(crate) struct Process {
     misbehaved: bool,
     /// Withdrawn for a suspect, since when.
     isolated: Option<Time>,
+    /// Wishes for out-of-band work, oldest first.
+    asks: Vec<oob::Ask>,
+    /// When the engine last rested.
+    seen_at: Time,
     /// It lied about what its app saw.
     pub(crate) liar: bool,
     times: Times,
@@ -116,6 +143,7 @@ struct Times {
     deferred: Duration,
     idle: Duration,
     withdrawn: Duration,
+    out_of_band: Duration,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -138,6 +166,8 @@ pub(crate) struct Request {
     traits: Traits,
     arrived: Time,
     place: Place,
+    /// Whose line it waits in.
+    line: lines::Line,
     /// Time in the queue before the present stay.
     wait: Duration,
     dispatched: Time,
@@ -182,7 +212,7 @@ impl Process {
 
     /// Its idle slots may take requests.
     fn is_usable(&self) -> bool {
-        self.is_up() && self.isolated.is_none()
+        self.is_up() && self.isolated.is_none() && !self.is_away()
     }
 
     fn taken(&self) -> usize {
@@ -206,13 +236,15 @@ impl Shadow {
         if span.is_zero() {
             return;
         }
+        self.note_overloads();
         for process in self.processes.values_mut() {
-            let usable = process.is_usable();
+            let (usable, away) = (process.is_usable(), process.is_away());
             for slot in &process.slots {
                 *match slot.state {
                     State::Running { .. } => &mut process.times.running,
                     State::Deferred { .. } => &mut process.times.deferred,
                     State::Idle if usable => &mut process.times.idle,
+                    State::Idle if away => &mut process.times.out_of_band,
                     State::Idle => &mut process.times.withdrawn,
                 } += span;
             }
@@ -227,6 +259,7 @@ impl Shadow {
             round: 0,
             pause_until: None,
             isolation_ran_out: None,
+            overload: overload::Overload::default(),
             waited: 0,
             count: Count::default(),
         };
@@ -245,7 +278,8 @@ impl Shadow {
 
     /// Nothing goes on and nothing is missing.
     pub(crate) fn is_at_rest(&self) -> bool {
-        let rests = |process: &Process| process.is_up() && process.is_empty();
+        let rests =
+            |process: &Process| process.is_up() && process.is_empty() && process.asks.is_empty();
         let full = |pool: &PoolId| self.staff(*pool) >= self.wanted(*pool);
         self.requests.is_empty()
             && self.processes.values().all(rests)
@@ -312,6 +346,7 @@ impl Shadow {
         let now = self.now;
         let Some(record) = self.requests.get_mut(&request) else { return };
         record.place = Place::Waiting { since: now };
+        record.line = lines::Line::Shared;
         record.responded = false;
         let pool = record.pool;
         if let Some(pool) = self.pools.get_mut(&pool) {

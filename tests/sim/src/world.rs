@@ -28,6 +28,7 @@ mod core;
 mod end;
 mod fault;
 mod hear;
+mod oob;
 mod tell;
 mod time;
 
@@ -174,6 +175,10 @@ impl World {
             Action::AppReads => Ok(self.app_reads()),
             Action::AppDetaches => Ok(self.app_detaches()),
             Action::AppBounces => Ok(self.app_bounces()),
+            Action::OobAsk => Ok(self.oob_ask()),
+            Action::OobTakeBack => Ok(self.oob_take_back()),
+            Action::OobOrder => self.oob_order(),
+            Action::OobEnd => Ok(self.oob_end()),
             Action::WantDrain => Ok(self.want_drain()),
             Action::SayGoodbye => Ok(self.say_goodbye(false)),
             Action::GoodbyeLies => Ok(self.say_goodbye(true)),

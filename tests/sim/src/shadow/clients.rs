@@ -39,6 +39,7 @@ impl Shadow {
             traits,
             arrived: now,
             place: Place::Waiting { since: now },
+            line: super::lines::Line::Shared,
             wait: std::time::Duration::ZERO,
             dispatched: now,
             responded: false,

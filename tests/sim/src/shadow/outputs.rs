@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use maitred_engine::class::Class;
 use maitred_engine::event::{Failure, KillReason, Notice, Outcome, Output, Refusal};
-use maitred_engine::id::{PoolId, ProcessId, RequestId, SlotId};
+use maitred_engine::id::{PoolId, ProcessId, RequestId};
 use maitred_engine::time::Time;
 
-use super::{Place, Process, Request, Shadow, State, broken};
+use super::{Place, Request, Shadow, broken};
 use crate::coverage::Fact;
 use crate::rule::{Checked, Rule, must};
 
@@ -54,6 +54,7 @@ impl Shadow {
             }
             Output::Notice(Notice::Isolated { process }) => {
                 let now = self.now;
+                self.wobbled.insert(process);
                 if let Some(record) = self.processes.get_mut(&process) {
                     record.isolated = Some(now);
                 }
@@ -63,6 +64,15 @@ impl Shadow {
                 let started = self.again.remove(&request);
                 must!(R12, started, "{request} had not started, and is treated as if it had");
                 super::FINE
+            }
+            Output::StartOob { process, ref kind, by, lease } => {
+                self.oob_started(process, (kind, by), lease)
+            }
+            Output::Notice(Notice::OobEnded { process, ref record }) => {
+                self.oob_ended(process, record)
+            }
+            Output::Notice(Notice::OobOverdue { process, ref kind }) => {
+                self.oob_overdue(process, kind)
             }
             Output::Closed => {
                 let empty = self.requests.is_empty() && self.processes.is_empty();
@@ -74,130 +84,8 @@ impl Shadow {
             Output::HandEarly { .. } | Output::Taken { .. } | Output::CancelEarly { .. } => {
                 broken(Rule::R1, "no process of this world takes requests early".into())
             }
-            Output::Fail { .. }
-            | Output::CancelDetached { .. }
-            | Output::StartOob { .. }
-            | Output::Notice(_) => super::FINE,
+            Output::Fail { .. } | Output::CancelDetached { .. } | Output::Notice(_) => super::FINE,
         }
-    }
-
-    fn dispatched(&mut self, request: RequestId, slot: SlotId, what: (Duration, u64)) -> Checked {
-        let (waited, begins_at) = what;
-        let Some(record) = self.requests.get(&request) else {
-            return broken(Rule::R6, format!("{request} has an outcome and was dispatched"));
-        };
-        must!(
-            R6,
-            !self.expected.contains_key(&request),
-            "{request} was dispatched although it is over"
-        );
-        let Some(since) = record.waiting_since() else {
-            return broken(Rule::R4, format!("{request} was dispatched while it runs"));
-        };
-        let wait = record.wait + self.now.since(since);
-        must!(R4, waited == wait, "{request} waited {wait:?}, and is said to have {waited:?}");
-        self.check_slot(record, request, slot)?;
-        self.check_company(record, request, slot)?;
-        self.check_turn(request, slot)?;
-
-        let now = self.now;
-        self.uses += 1;
-        if let Some(process) = self.processes.get_mut(&slot.process) {
-            process.used = self.uses;
-            if let Some(place) = process.slots.get_mut(slot.index as usize) {
-                place.state = State::Running { request, since: now };
-                place.begins_at = begins_at;
-            }
-        }
-        let record = self.requests.get_mut(&request).expect("it was looked at above");
-        record.wait = wait;
-        record.dispatched = now;
-        record.attempts += 1;
-        record.place = Place::Running(slot);
-        if record.is_suspect() {
-            let process = self.processes.get_mut(&slot.process).expect("its slot was looked at");
-            process.isolated = process.isolated.map(|_| now);
-            self.fact(Fact::Alone);
-        }
-        self.fact(Fact::ToIdleSlot);
-        super::FINE
-    }
-
-    /// Rule R1.
-    fn check_slot(&self, record: &Request, request: RequestId, slot: SlotId) -> Checked {
-        let Some(process) = self.processes.get(&slot.process) else {
-            return broken(Rule::R1, format!("{request} was sent to {slot}, which is gone"));
-        };
-        let state = process.slots.get(slot.index as usize).map(|slot| slot.state);
-        must!(
-            R1,
-            state == Some(State::Idle),
-            "{request} was sent to {slot}, which never said ready: {state:?}"
-        );
-        must!(R1, process.is_up(), "{request} was sent to {slot}, whose process is leaving");
-        must!(R1, process.pool == record.pool, "{request} was sent to another pool: {slot}");
-        super::FINE
-    }
-
-    /// Rule R3, and which of the idle slots is the right one.
-    fn check_turn(&mut self, request: RequestId, slot: SlotId) -> Checked {
-        let record = &self.requests[&request];
-        let kin = |it: &Request| it.is_suspect() == record.is_suspect();
-        let turn = (record.traits.class, record.arrived);
-        let (pool, again) = (record.pool, record.attempts > 0);
-        let mut others = 0;
-        let mut lower = false;
-        for (id, other) in self.waiting(pool).filter(|(id, it)| *id != request && kin(it)) {
-            let first = (other.traits.class, other.arrived) < turn;
-            let first = first && !self.expected.contains_key(&id);
-            must!(R3, !first, "{request} was sent to {slot} before {id}, whose turn it is");
-            lower |= other.traits.class > record.traits.class && other.arrived < record.arrived;
-            others += 1;
-        }
-        let suspect = record.is_suspect();
-        if others > 0 {
-            self.fact(Fact::Oldest);
-            if again {
-                self.fact(Fact::KeptAge);
-            }
-            if lower {
-                self.fact(Fact::Priority);
-            }
-        }
-        let quiet = self.members(pool).all(|(_, process)| process.isolated.is_none());
-        if suspect || !quiet {
-            return super::FINE;
-        }
-        let share = |process: &Process| (process.taken() as u64, process.slots.len() as u64);
-        let (taken, of) = share(&self.processes[&slot.process]);
-        for (id, other) in self.members(pool) {
-            let (its, all) = share(other);
-            let better = other.is_usable() && other.has_idle_slot() && its * of < taken * all;
-            must!(R1, !better, "{request} was sent to {slot}, and {id} has more slots idle");
-        }
-        self.fact(Fact::Choice);
-        super::FINE
-    }
-
-    /// Rule R13: a suspect runs alone, and nobody joins it.
-    fn check_company(&self, record: &Request, request: RequestId, slot: SlotId) -> Checked {
-        let process = &self.processes[&slot.process];
-        if record.is_suspect() {
-            must!(R13, process.is_empty(), "{request} is a suspect and not alone in {slot}");
-        }
-        for place in &process.slots {
-            let held = match place.state {
-                State::Idle => continue,
-                State::Running { request, .. } | State::Deferred { request, .. } => request,
-            };
-            let Some(guest) = self.requests.get(&held).filter(|it| it.is_suspect()) else {
-                continue;
-            };
-            let lease = self.pools[&guest.pool].limits.isolation_max;
-            let over = self.now >= guest.dispatched + lease;
-            must!(R13, over, "{request} was sent to {slot}, beside the suspect {held}");
-        }
-        super::FINE
     }
 
     /// Rule R4: one outcome, and one that something explains.
@@ -206,7 +94,8 @@ impl Shadow {
             return broken(Rule::R4, format!("{request} ended again or never came: {outcome:?}"));
         };
         must!(R4, record.pool == pool, "{request} ended in the wrong pool");
-        let (waits, due) = (record.waiting_since().is_some(), self.waits_until(record));
+        let overload = outcome == Outcome::Refused(Refusal::Overload);
+        let (waits, due) = (record.waiting_since().is_some(), self.patience(record, overload));
         let expected = self.expected.remove(&request);
         if let Some((right, rule)) = expected
             && right != outcome
@@ -214,11 +103,19 @@ impl Shadow {
             return broken(rule, format!("{request} ended {outcome:?}, and not {right:?}"));
         }
         match outcome {
-            Outcome::Refused(why @ (Refusal::QueueWait | Refusal::BootingWait)) => {
+            Outcome::Refused(
+                why @ (Refusal::QueueWait | Refusal::BootingWait | Refusal::Overload),
+            ) => {
                 let booted = self.pools[&pool].first_hello.is_some();
-                let right = if booted { Refusal::QueueWait } else { Refusal::BootingWait };
+                let overload = why == Refusal::Overload && self.may_be_overloaded(pool);
+                let right = match booted {
+                    true if overload => Refusal::Overload,
+                    true => Refusal::QueueWait,
+                    false => Refusal::BootingWait,
+                };
                 must!(R5, waits && why == right, "{request} was refused: {why:?}");
                 must!(R5, self.now >= due, "{request} was refused before its time");
+                self.target_reached(pool);
             }
             Outcome::Refused(why @ (Refusal::QueueFull | Refusal::BootingFull))
                 if expected.is_none() =>
@@ -279,7 +176,8 @@ impl Shadow {
                     Refusal::BootingFull => self.coverage.fact(Fact::BootingFull),
                     Refusal::QueueWait => self.coverage.fact(Fact::QueueWait),
                     Refusal::BootingWait => self.coverage.fact(Fact::BootingWait),
-                    Refusal::Draining | Refusal::Overload => {}
+                    Refusal::Overload => self.coverage.fact(Fact::OverloadWait),
+                    Refusal::Draining => {}
                 }
                 Fact::Refused
             }
@@ -341,7 +239,8 @@ impl Shadow {
             return broken(Rule::R7, format!("{process} is gone and was drained"));
         };
         must!(R7, record.is_up(), "{process} was drained although it does not serve");
-        let asked = record.wants_drain && spare;
+        let overstayed = |ask: &super::oob::Ask| ask.stage == super::oob::Stage::Overstayed;
+        let asked = (record.wants_drain && spare) || record.asks.iter().any(overstayed);
         must!(R7, leaves || asked, "{process} was drained for no reason");
         record.drained_at = Some(now);
         record.isolated = None;
@@ -352,6 +251,7 @@ impl Shadow {
         let (now, cut) = (self.now, self.is_cut());
         let Some(record) = self.processes.get_mut(&process) else { return super::FINE };
         let finished = record.drained_at.is_some() && record.goodbye && record.is_empty();
+        let finished = finished && !record.is_out();
         let allowed = finished || cut || record.leaving;
         must!(R12, allowed, "the link of {process} was closed although it had not finished");
         if finished && !record.leaving {

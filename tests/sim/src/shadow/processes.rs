@@ -35,6 +35,8 @@ impl Shadow {
             killed: false,
             misbehaved: false,
             isolated: None,
+            asks: Vec::new(),
+            seen_at: self.now,
             liar: false,
             times: Times::default(),
             used: 0,

@@ -1,8 +1,7 @@
 //! What must hold whenever the engine has answered and waits for the next input.
 
-use std::time::Duration;
-
-use maitred_engine::id::{PoolId, ProcessId, SlotId};
+use maitred_engine::class::Class;
+use maitred_engine::id::{PoolId, ProcessId, RequestId, SlotId};
 use maitred_engine::snapshot::{PhasePicture, PoolPicture, ProcessPicture, SlotPicture, Snapshot};
 use maitred_engine::time::Time;
 
@@ -15,6 +14,7 @@ impl Shadow {
     pub(crate) fn rest(&mut self, snapshot: &Snapshot, deadline: Option<Time>) -> Checked {
         self.note_cut();
         self.note_isolation(snapshot)?;
+        self.note_away(snapshot)?;
         if let Some((request, (outcome, rule))) = self.expected.pop_first() {
             return broken(rule, format!("{request} did not end although it must: {outcome:?}"));
         }
@@ -23,6 +23,12 @@ impl Shadow {
         }
         let again = self.again.pop_first();
         must!(R13, again.is_none(), "{again:?} must run again, and nobody is told");
+        for picture in &snapshot.pools {
+            self.note_lines(picture)?;
+            self.note_overload(picture)?;
+        }
+        self.note_overloads();
+        self.wobbled.clear();
         let pools: Vec<PoolId> = self.pools.keys().copied().collect();
         for &pool in &pools {
             self.check_waits(pool)?;
@@ -58,6 +64,7 @@ impl Shadow {
                     let lease = self.pools[&pool.pool].limits.isolation_max;
                     let ran_out = now >= since + lease && process.is_up();
                     process.isolated = None;
+                    self.wobbled.insert(picture.process);
                     if ran_out {
                         self.fact(Fact::IsolationLease);
                         if let Some(pool) = self.pools.get_mut(&pool.pool) {
@@ -74,17 +81,14 @@ impl Shadow {
     /// Rules R2 and R5.
     fn check_waits(&mut self, pool: PoolId) -> Checked {
         let mut waiting = 0;
-        let mut oldest_suspect = None;
-        let mut normal = 0_u32;
+        let (mut suspect, mut normal) = (None, None);
         for (id, request) in self.waiting(pool) {
             let due = self.waits_until(request);
             must!(R5, self.now < due, "{id} waits for longer than it may");
             waiting += 1;
-            if request.is_suspect() {
-                oldest_suspect.get_or_insert(id);
-            } else {
-                normal += 1;
-            }
+            let turn = (request.traits.class, request.arrived, id);
+            let first = if request.is_suspect() { &mut suspect } else { &mut normal };
+            *first = Some(first.map_or(turn, |first: (_, _, _)| turn.min(first)));
         }
         // What came while booting may be more than what may come later.
         let limits = &self.pools[&pool].limits;
@@ -99,30 +103,44 @@ impl Shadow {
             .members(pool)
             .find(|(_, process)| process.is_usable() && process.has_idle_slot())
             .map(|(id, _)| id);
-        if normal > 0 {
-            if let Some(process) = idle {
-                return broken(Rule::R2, format!("{normal} requests wait, {process} is idle"));
+        if let Some((_, _, request)) = normal {
+            if self.is_per_process(pool) {
+                self.check_private(pool)?;
+            } else if let Some(process) = idle {
+                return broken(Rule::R2, format!("{request} waits, {process} is idle"));
             }
             self.fact(Fact::NobodyWaits);
         }
-        let suspect = oldest_suspect.is_some();
-        self.check_withdrawn(pool, suspect)?;
+        self.check_withdrawn(pool, suspect.is_some())?;
+        let Some((_, _, request)) = suspect else { return super::FINE };
+        let turn = normal.is_none_or(|normal| suspect < Some(normal));
+        self.check_suspect(pool, request, turn)
+    }
+
+    /// A suspect does not wait while a process is empty that may be its own. `turn`: it is before
+    /// all that may run beside others.
+    fn check_suspect(&self, pool: PoolId, request: RequestId, turn: bool) -> Checked {
         let has_guest =
             |(_, process): (ProcessId, &Process)| process.isolated.is_some() && !process.is_empty();
         let has_guest = self.members(pool).any(has_guest);
-        // While one runs alone no second process is withdrawn for that, and of unequal processes
-        // the engine looks at one only.
-        let one_slot = |(_, process): (ProcessId, &Process)| process.slots.len() < 2;
-        let taken = has_guest && !self.members(pool).all(one_slot);
+        let away = self.members(pool).any(|(_, process)| process.is_away());
+        let floor = self.pools[&pool].limits.oob.min_ready as usize;
+        let serving = self.members(pool).filter(|(_, process)| process.is_usable()).count();
+        // While one runs alone no second process is withdrawn for that, and none below the floor;
+        // of unequal processes the engine looks at one only.
+        let may_withdraw = !has_guest && (!away || serving > floor);
+        let one_slot = self.members(pool).all(|(_, process)| process.slots.len() < 2);
         let room = |(_, process): &(ProcessId, &Process)| {
-            let withdrawn = process.isolated.is_none() && taken;
-            process.is_up() && !process.slots.is_empty() && process.is_empty() && !withdrawn
+            let may = process.isolated.is_some() || (turn && (may_withdraw || one_slot));
+            let empty = !process.slots.is_empty() && process.is_empty();
+            process.is_up() && empty && may && !process.is_away()
         };
-        if let (Some(request), Some((process, _))) = (oldest_suspect, self.members(pool).find(room))
-        {
-            return broken(Rule::R2, format!("the suspect {request} waits, {process} is empty"));
+        match self.members(pool).find(room) {
+            Some((id, _)) => {
+                broken(Rule::R2, format!("the suspect {request} waits, {id} is empty"))
+            }
+            None => super::FINE,
         }
-        super::FINE
     }
 
     /// A process that gets nothing because of suspects: there is one, and it is not for ever.
@@ -150,10 +168,16 @@ impl Shadow {
 
     /// When a waiting request runs out of patience.
     pub(super) fn waits_until(&self, request: &Request) -> Time {
+        let overloaded = self.pools[&request.pool].overload.since.is_some();
+        self.patience(request, overloaded)
+    }
+
+    /// The same for a pool that is overloaded or is not.
+    pub(super) fn patience(&self, request: &Request, overloaded: bool) -> Time {
         let Some(since) = request.waiting_since() else { return Time::NEVER };
         let pool = &self.pools[&request.pool];
         match pool.first_hello {
-            Some(first) => since.max(first) + pool.limits.queue_wait_max,
+            Some(first) => since.max(first) + self.wait_max(request.pool, overloaded),
             None => since + pool.limits.booting_wait_max,
         }
     }
@@ -208,7 +232,7 @@ impl Shadow {
             let at = if process.leaving {
                 process.exit_by
             } else if let Some(drained) = process.drained_at {
-                let finished = process.goodbye && process.is_empty();
+                let finished = process.goodbye && process.is_empty() && !process.is_out();
                 must!(R7, !finished, "{id} has finished and its link is open");
                 Some(process.kill_at.unwrap_or(drained + limits.drain_max))
             } else if process.hello_at.is_none() {
@@ -216,11 +240,18 @@ impl Shadow {
             } else {
                 process.isolated.map(|since| since + limits.isolation_max)
             };
+            let oob = process.oob_leases(limits.oob.lease, limits.oob.quiesce_max);
+            if let Some(at) = oob {
+                note(at, &|| format!("out-of-band work of {id}: {process:?}"));
+            }
             if let Some(at) = at {
                 note(at, &|| format!("a lease of {id}: {process:?}"));
             }
         }
         for (id, pool) in &self.pools {
+            if let Some(at) = self.overload_due(*id) {
+                note(at, &|| format!("the overload of {id}"));
+            }
             if let Some(at) = pool.pause_until.filter(|_| self.staff(*id) < self.wanted(*id)) {
                 note(at, &|| format!("the next boot of {id}"));
             }
@@ -260,6 +291,12 @@ impl Shadow {
         let mine = (count.deferred, count.reconciled, count.stray_readies);
         let theirs = (totals.deferred, totals.reconciled, totals.stray_readies);
         must!(R10, mine == theirs, "{id}: counts are {theirs:?}, and should be {mine:?}");
+        let mut by_class = [0; Class::COUNT];
+        for (_, request) in self.waiting(id) {
+            by_class[request.traits.class as usize] += 1;
+        }
+        let shown = (picture.queue.waiting, picture.queue.by_class);
+        must!(R10, shown == (waiting, by_class), "{id}: {shown:?} wait, and {by_class:?} should");
         self.fact(Fact::Equation);
 
         let known: Vec<ProcessId> = self.members(id).map(|(id, _)| id).collect();
@@ -289,6 +326,10 @@ impl Shadow {
             PhasePicture::Booting
         } else if process.isolated.is_some() {
             PhasePicture::Isolated
+        } else if process.is_out() {
+            PhasePicture::Out
+        } else if process.is_away() {
+            PhasePicture::Quiescing
         } else {
             PhasePicture::Serving
         };
@@ -296,12 +337,13 @@ impl Shadow {
         if process.leaving {
             return super::FINE;
         }
-        let usable = process.is_usable();
+        let (usable, away) = (process.is_usable(), process.is_away());
         for (index, (mine, shown)) in (0..).zip(process.slots.iter().zip(&picture.slots)) {
             let right = match mine.state {
                 State::Running { request, .. } => SlotPicture::Running(request),
                 State::Deferred { request, .. } => SlotPicture::Deferred(request),
                 State::Idle if usable => SlotPicture::Idle,
+                State::Idle if away => SlotPicture::OutOfBand,
                 State::Idle => SlotPicture::Withdrawn,
             };
             let slot = SlotId { process: id, index };
@@ -310,8 +352,9 @@ impl Shadow {
         let (mine, shown) = (process.slots.len(), picture.slots.len());
         must!(R10, mine == shown, "{id} has {mine} slots, and {shown} are shown");
         let mine = process.times;
-        let mine: [Duration; 4] = [mine.running, mine.deferred, mine.idle, mine.withdrawn];
+        let mine = [mine.running, mine.deferred, mine.idle, mine.withdrawn, mine.out_of_band];
         let shown = [picture.running, picture.deferred, picture.idle, picture.withdrawn];
+        let shown = [shown[0], shown[1], shown[2], shown[3], picture.out_of_band];
         must!(R10, mine == shown, "{id}: slot times are {shown:?}, and were {mine:?}");
         let detached = process.detached.len();
         must!(R10, detached == picture.detached as usize, "{id} has {detached} detached");

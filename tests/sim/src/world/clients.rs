@@ -1,5 +1,7 @@
 //! What clients do.
 
+use std::time::Duration;
+
 use maitred_engine::class::Class;
 use maitred_engine::event::{Abort, Input, Traits};
 use maitred_engine::id::{PoolId, RequestId, SlotId};
@@ -41,6 +43,11 @@ impl World {
     }
 
     fn arrives(&mut self, request: RequestId) -> Checked {
+        let pool = self.clients[&request].pool;
+        if self.shadow.is_per_process(pool) {
+            // Of two that came at the same moment nobody could say who is in which line.
+            self.advance(self.now + Duration::from_nanos(1))?;
+        }
         let Some(client) = self.clients.get_mut(&request) else { return Ok(()) };
         client.arrived = true;
         let traits = Traits {

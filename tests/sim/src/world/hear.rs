@@ -64,10 +64,13 @@ impl World {
                 self.shadow.heard_goodbye(process, &slots)?;
                 self.tell(Input::Goodbye { process, unstarted: slots })
             }
-            CoreEvent::Writable { .. }
-            | CoreEvent::OobRequest(_)
-            | CoreEvent::OobWithdraw { .. }
-            | CoreEvent::OobDone(_) => Ok(()),
+            CoreEvent::OobRequest(request) => self.hear_oob_request(process, request),
+            CoreEvent::OobWithdraw { kind } => {
+                self.shadow.oob_withdrawn(process, &kind);
+                self.tell(Input::OobWithdrawn { process, kind })
+            }
+            CoreEvent::OobDone(done) => self.hear_oob_done(process, &done),
+            CoreEvent::Writable { .. } => Ok(()),
         }
     }
 

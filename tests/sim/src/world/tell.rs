@@ -102,10 +102,12 @@ impl World {
                 self.clients.remove(&request);
             }
             Output::Closed => self.closed = true,
+            Output::StartOob { process, ref kind, by, lease } => {
+                self.start_oob(process, (kind, by), lease);
+            }
             Output::HandEarly { .. }
             | Output::Taken { .. }
             | Output::CancelEarly { .. }
-            | Output::StartOob { .. }
             | Output::Freed { .. }
             | Output::Notice(_) => {}
         }
