@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use maitred_engine::Engine;
 use maitred_engine::class::Class;
-use maitred_engine::event::{Input, Refusal, Traits};
+use maitred_engine::event::{Deadlines, Input, Refusal, Traits};
 use maitred_engine::id::{PoolId, ProcessId, RequestId};
 use maitred_engine::snapshot::{Snapshot, Standing};
 use maitred_engine::time::Time;
@@ -34,6 +34,7 @@ use crate::supervise::{Order, Roster};
 mod bodies;
 mod events;
 mod lines;
+mod notice;
 mod oob;
 mod perform;
 
@@ -168,6 +169,7 @@ impl Driver {
             idempotent: exchange.head.method.is_idempotent(),
             body_held: exchange.body_held,
             class: exchange.settings.class,
+            deadlines: Deadlines::NONE,
         };
         let mut inner = self.lock();
         inner.exchanges.insert(exchange.id, Arc::clone(exchange));
@@ -263,11 +265,13 @@ impl Driver {
     /// The link of `process` is closed or broken.
     pub fn link_lost(&self, process: ProcessId) {
         let mut inner = self.lock();
-        let Some(mut link) = inner.links.remove(&process) else { return };
+        let Some(link) = inner.links.get_mut(&process) else { return };
         let unstarted = link.unstarted_slots();
         link.wake_all();
         self.handle(&mut inner, Input::LinkLost { process, unstarted });
         self.write_lines_of(&mut inner, process);
+        // Only now: it knows by name what was lost.
+        inner.links.remove(&process);
     }
 
     // --- The whole core --------------------------------------------------------------------

@@ -217,6 +217,13 @@ impl Link {
         }
     }
 
+    /// What runs in a slot, or did until its response was complete.
+    #[must_use]
+    pub fn exchange(&self, slot: u32) -> Option<&Arc<Exchange>> {
+        let stream = (*self.slots.get(slot as usize)?)?;
+        Some(&self.streams.get(&stream)?.exchange)
+    }
+
     /// Whether a slot is taken by `stream`.
     #[must_use]
     pub fn is_in_slot(&self, stream: u64) -> bool {

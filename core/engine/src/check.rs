@@ -151,6 +151,11 @@ impl Engine {
         let wanted: BTreeSet<_> = self.processes.iter().filter_map(wanted).collect();
         let set = self.timers.iter().filter(|(_, timer)| matches!(timer, Timer::Process(_)));
         assert_eq!(wanted, set.copied().collect(), "timers are not what the processes want");
+        let wanted = |(id, process): (&_, &Process)| Some((process.watch.next?, Timer::Lease(*id)));
+        let wanted: BTreeSet<_> = self.processes.iter().filter_map(wanted).collect();
+        let set = self.timers.iter().filter(|(_, timer)| matches!(timer, Timer::Lease(_)));
+        assert_eq!(wanted, set.copied().collect(), "leases are not what the processes want");
+        self.check_leases();
     }
 }
 

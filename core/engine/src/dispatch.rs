@@ -86,9 +86,11 @@ impl Engine {
         runner.used = self.uses;
         runner.requests += 1;
         runner.last_dispatch_at = Some(now);
+        let terms = self.requests.get(&request).map(|record| record.traits.deadlines);
         let waited = self.begin(request, slot);
         self.rerank(process);
         self.put(told(request, slot, waited));
+        self.begin_lease(slot, Some(terms.unwrap_or_default()));
     }
 
     /// The end of its wait. Returns how long that was, all attempts together.

@@ -9,6 +9,7 @@
 use crate::engine::{Departure, Engine, Timer};
 use crate::event::{CancelReason, DrainReason, Failure, KillReason, Output, Refusal};
 use crate::id::{PoolId, ProcessId, RequestId};
+use crate::limits::LeaseKind;
 use crate::process::{Phase, Process};
 use crate::request::Place;
 use crate::time::Time;
@@ -75,10 +76,12 @@ impl Engine {
             Phase::Out { ask } => self.oob_lease_ran_out(process, ask),
             Phase::Draining { goodbye, terminated: false } => {
                 self.set_timer(process, Some(self.now + exit_max));
+                self.count_lease(process, LeaseKind::Drain).terminated += 1;
                 self.change_phase(process, Phase::Draining { goodbye, terminated: true });
                 self.put(Output::Terminate { process });
             }
             Phase::Draining { terminated: true, .. } => {
+                self.count_lease(process, LeaseKind::Drain).killed += 1;
                 self.put(Output::Kill { process, why: KillReason::DrainLease });
                 self.part(process, KillReason::DrainLease, None);
             }

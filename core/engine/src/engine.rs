@@ -41,6 +41,8 @@ pub struct Engine {
 pub(crate) enum Timer {
     /// The lease of the phase that the process is in.
     Process(ProcessId),
+    /// The next step about a slot of the process that overstays.
+    Lease(ProcessId),
     /// Try again to boot.
     Boot(PoolId),
     /// The out-of-band work of a pool: a deadline, or another try.
@@ -143,6 +145,7 @@ impl Engine {
             Input::ResponseStarted { slot } => self.start_response(slot),
             Input::ResponseComplete { slot } => self.complete(slot),
             Input::ResponseAborted { slot, why } => self.abort(slot, why),
+            Input::DeferredFailed { slot, pieces } => self.deferred_failed(slot, pieces),
             Input::Ready { slot } => self.ready(slot),
             Input::Detached { slot } => self.detach(slot),
             Input::DetachedComplete { process, request } => {
@@ -165,6 +168,7 @@ impl Engine {
             Input::OobDone { process, word } => self.oob_done(process, word),
             Input::Goodbye { process, unstarted } => self.goodbye(process, &unstarted),
             Input::LinkLost { process, unstarted } => self.link_lost(process, &unstarted),
+            Input::Pong { process, host_age } => self.pong(process, host_age),
             Input::Misbehaved { process } => self.misbehaved(process),
             Input::Exited { process, status: _ } => self.exited(process),
 
@@ -181,6 +185,7 @@ impl Engine {
             self.timers.pop_first();
             match timer {
                 Timer::Process(process) => self.lease_ran_out(process),
+                Timer::Lease(process) => self.run_leases(process),
                 Timer::Boot(pool) => self.staff(pool),
                 Timer::Oob(pool) => self.oob_alarm(pool),
                 Timer::Stop => self.cut(),

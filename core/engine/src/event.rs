@@ -10,8 +10,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::class::Class;
 use crate::id::{PoolId, ProcessId, RequestId, SlotId};
-use crate::limits::PoolLimits;
+use crate::limits::{LeaseKind, PoolLimits};
 use crate::time::Time;
+
+mod lease;
+
+pub use lease::{Deadlines, Interrupt, Step};
 
 /// Everything the engine can be told. Nothing else changes its state.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -73,6 +77,10 @@ pub enum Input {
     Goodbye { process: ProcessId, unstarted: Vec<u32> },
     /// Its link closed or broke. `unstarted`: slots whose request was never handed to the kernel.
     LinkLost { process: ProcessId, unstarted: Vec<u32> },
+    /// It answered PING. Its host's own code last gave a sign of life so long ago.
+    Pong { process: ProcessId, host_age: Duration },
+    /// So many pieces of the slot's deferred work raised an error. [`Input::Ready`] follows.
+    DeferredFailed { slot: SlotId, pieces: u32 },
     /// It broke the protocol and must be replaced. [`Input::LinkLost`] follows.
     Misbehaved { process: ProcessId },
     /// The operating system says that it is gone. If it had a link, read that to its end and
@@ -98,6 +106,8 @@ pub struct Traits {
     pub body_held: bool,
     /// Which requests go before it.
     pub class: Class,
+    /// What its route, or the request itself, says about its leases.
+    pub deadlines: Deadlines,
 }
 
 /// A wish for out-of-band work.
@@ -221,6 +231,9 @@ pub enum Output {
     CancelDetached { process: ProcessId, request: RequestId, why: CancelReason },
     /// The same for a request that was handed early and is in no slot yet.
     CancelEarly { process: ProcessId, request: RequestId, why: CancelReason },
+    /// Ask the process for the stacks of its threads, or have it raise an error in what the slot
+    /// does.
+    Interrupt { slot: SlotId, what: Interrupt },
     /// Start a process; answer `Spawned` or `SpawnFailed`.
     Spawn { process: ProcessId, pool: PoolId, generation: u32 },
     /// Send DRAIN on its link.
@@ -277,6 +290,10 @@ pub enum Failure {
     Lost,
     /// It was cut when the core left.
     Cut,
+    /// Its response did not begin within its lease.
+    FirstByteLease,
+    /// Its response was not complete within its lease.
+    RequestLease,
 }
 
 /// The one outcome of a request (rule R4).
@@ -323,6 +340,8 @@ pub enum DrainReason {
     Shutdown,
     /// Another process takes over.
     Replaced,
+    /// A lease ran out.
+    Deadline,
 }
 
 /// Why a process is killed.
@@ -362,4 +381,11 @@ pub enum Notice {
     OobEnded { process: ProcessId, record: OobRecord },
     /// The process said ready twice, or for a slot that was not taken.
     StrayReady { slot: SlotId },
+    /// A slot overstays: `lease` began so long ago, and this step is taken. The request may have
+    /// its outcome already.
+    Overstayed { slot: SlotId, request: RequestId, lease: LeaseKind, step: Step, after: Duration },
+    /// The process is retired, because a lease in it ran out.
+    Retired { process: ProcessId, lease: LeaseKind },
+    /// Deferred work ended with its process, after so long.
+    DeferredLost { slot: SlotId, request: RequestId, after: Duration },
 }

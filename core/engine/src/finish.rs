@@ -36,6 +36,7 @@ impl Engine {
     }
 
     pub(crate) fn start_response(&mut self, slot: SlotId) {
+        self.response_began(slot);
         if let Some(request) = self.live_request(slot) {
             self.requests[&request].started = true;
         }
@@ -143,6 +144,7 @@ impl Engine {
         process.set_slot(slot.index, Slot::Deferred { request, since: now, service }, now);
         let pool = process.pool;
         self.touch(pool);
+        self.begin_lease(slot, None);
         Some((live, service))
     }
 

@@ -19,9 +19,9 @@
 //! in `overload.rs`.
 //!
 //! Around them: `pool.rs` (what is known of a pool), `process.rs` and `slot.rs` (the one table
-//! that every gauge is derived from), `staff.rs` (keeping processes alive), `drain.rs` (letting
-//! them go), `oob.rs` and `withdraw.rs` (taking one away for a while), `check.rs` (what must
-//! always hold), [`snapshot`] (the picture for operators).
+//! that every gauge is derived from), `staff.rs` (keeping processes alive), `lease.rs` (what
+//! overstays), `drain.rs` (letting them go), `oob.rs` and `withdraw.rs` (taking one away for a
+//! while), `check.rs` (what must always hold), [`snapshot`] (the picture for operators).
 //! [`Engine`] itself only routes.
 
 mod admit;
@@ -31,6 +31,7 @@ mod drain;
 mod early;
 mod engine;
 mod finish;
+mod lease;
 mod oob;
 mod overload;
 mod pool;

@@ -4,6 +4,10 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+mod leases;
+
+pub use leases::{Lease, LeaseKind, Leases};
+
 /// Whose queue a request waits in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum Routing {
@@ -84,6 +88,8 @@ pub struct PoolLimits {
     pub cut_exit_max: Duration,
     /// Out-of-band work.
     pub oob: OobLimits,
+    /// How long a slot may be busy with one thing (rule R7). Boxed: they are large, and told once.
+    pub leases: Box<Leases>,
 }
 
 /// The limits of out-of-band work (rule R8).
@@ -143,6 +149,7 @@ impl Default for PoolLimits {
             isolation_max: Duration::from_secs(10),
             cut_exit_max: Duration::from_secs(1),
             oob: OobLimits::default(),
+            leases: Box::default(),
         }
     }
 }

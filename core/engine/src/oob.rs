@@ -18,8 +18,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use crate::engine::{Engine, Timer};
-use crate::event::{DrainReason, Notice, OobAsk, OobBy, OobOutcome, OobRecord, OobWord, Output};
+use crate::event::{Notice, OobAsk, OobBy, OobOutcome, OobRecord, OobWord, Output};
 use crate::id::{PoolId, ProcessId};
+use crate::limits::LeaseKind;
 use crate::process::Phase;
 use crate::time::Time;
 
@@ -198,8 +199,7 @@ impl Engine {
         if let Some(record) = self.pool(pool).oob.asks.get_mut(&ask) {
             record.stage = Stage::Overstayed;
         }
-        self.drain_process(process, DrainReason::Replaced);
-        self.staff(pool);
+        self.retire(process, LeaseKind::Oob);
     }
 
     /// A process moves to another phase: one that leaves takes its asks along.

@@ -21,6 +21,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::event::KillReason;
 use crate::id::{PoolId, ProcessId, RequestId, SlotId};
+use crate::lease::Watch;
 use crate::oob::AskId;
 use crate::slot::{Slot, SlotTimes, Withdrawal};
 use crate::time::Time;
@@ -63,6 +64,7 @@ pub(crate) struct Process {
     pub(crate) last_dispatch_at: Option<Time>,
     /// Without the present state of the slots.
     pub(crate) times: SlotTimes,
+    pub(crate) watch: Watch,
 }
 
 /// Where a process is in its life.
@@ -153,6 +155,7 @@ impl Process {
             requests: 0,
             last_dispatch_at: None,
             times: SlotTimes::default(),
+            watch: Watch::default(),
         }
     }
 
@@ -208,6 +211,7 @@ impl Process {
     pub(crate) fn open_slots(&mut self, count: u32, now: Time) {
         self.slots = vec![Slot::Idle { since: now }; count as usize];
         self.idle = (0..count).rev().collect();
+        self.watch.open(count);
     }
 
     /// Its slots cease to be; what they were doing is returned.

@@ -45,13 +45,15 @@ impl Engine {
         };
         let (blame, asked) = match record.phase {
             Phase::Leaving { blame, .. } => (blame, !blame || record.is_empty()),
-            Phase::Draining { terminated, .. } => (!terminated, record.is_empty()),
+            Phase::Draining { terminated, .. } => {
+                (!terminated || record.watch.is_hung(), record.is_empty())
+            }
             _ => (true, false),
         };
         let remains = self.sift(record, unstarted);
         self.return_early(process);
         let Some(record) = self.processes.get_mut(&process) else { return };
-        record.close_slots(self.now);
+        let closed = record.close_slots(self.now);
         let detached = std::mem::take(&mut record.detached);
         let pool = record.pool;
         self.rerank(process);
@@ -62,6 +64,8 @@ impl Engine {
             let suspects = remains.suspects.clone();
             self.put(Output::Notice(Notice::Died { process, suspects }));
         }
+        self.end_leases(process);
+        self.lose_deferred(process, &closed, unstarted);
         for request in remains.unstarted {
             self.requeue(request);
         }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::class::Class;
 use crate::event::{Failure, OobAsk, OobOutcome, Refusal};
 use crate::id::{PoolId, ProcessId, RequestId};
-use crate::limits::Routing;
+use crate::limits::{LeaseKind, Routing};
 use crate::time::Time;
 
 mod standing;
@@ -170,6 +170,12 @@ pub struct Totals {
     pub retried: u64,
     /// Responses after which the slot was not free at once.
     pub deferred: u64,
+    /// Pieces of deferred work that raised an error.
+    pub deferred_failed: u64,
+    /// Slots whose deferred work ended with their process.
+    pub deferred_lost: u64,
+    /// What was done about leases that ran out.
+    pub leases: BTreeMap<LeaseKind, LeaseCounts>,
     /// Slots freed by reconciliation.
     pub reconciled: u64,
     /// Readies for slots that were not taken.
@@ -178,6 +184,23 @@ pub struct Totals {
     pub oob: BTreeMap<OobOutcome, u64>,
     /// How often quiescing was given up.
     pub oob_given_up: u64,
+}
+
+/// How often each step was taken about one kind of lease.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct LeaseCounts {
+    /// Said in the log.
+    pub warned: u64,
+    /// The app was told, and a client that still waited got its answer from the core.
+    pub told: u64,
+    /// An error was raised in the slot.
+    pub raised: u64,
+    /// The process was retired.
+    pub retired: u64,
+    /// The process got SIGTERM.
+    pub terminated: u64,
+    /// The process got SIGKILL.
+    pub killed: u64,
 }
 
 /// One process.
@@ -189,6 +212,8 @@ pub struct ProcessPicture {
     pub pid: Option<u32>,
     /// Where it is in its life.
     pub phase: PhasePicture,
+    /// The lease because of which it is replaced.
+    pub retired: Option<LeaseKind>,
     /// The generation that it belongs to.
     pub generation: u32,
     /// When it was spawned.
@@ -230,6 +255,8 @@ pub enum PhasePicture {
     Quiescing,
     /// Busy with out-of-band work.
     Out,
+    /// Is replaced, because a lease in it ran out. It serves on until the replacement is up.
+    Retiring,
     /// Was told to finish.
     Draining,
     /// Its link is closed, it has not exited yet.

@@ -9,6 +9,7 @@ use std::time::Duration;
 use crate::engine::{Engine, Timer};
 use crate::event::{DrainReason, KillReason, Notice, Output};
 use crate::id::{PoolId, ProcessId};
+use crate::limits::LeaseKind;
 use crate::process::{Phase, Process};
 
 /// Slots that one process may have: what a link can name.
@@ -119,7 +120,9 @@ impl Engine {
         let replaced: Vec<ProcessId> =
             self.members(pool).filter(wants).map(|process| process.id).take(spare).collect();
         for process in replaced {
-            self.drain_process(process, DrainReason::Replaced);
+            let retired = self.processes[&process].watch.retired.is_some();
+            let why = if retired { DrainReason::Deadline } else { DrainReason::Replaced };
+            self.drain_process(process, why);
         }
     }
 
@@ -160,6 +163,7 @@ impl Engine {
         }
         self.bury(process, &[]);
         self.set_timer(process, None);
+        self.end_leases(process);
         self.change_phase(process, Phase::Leaving { kill: KillReason::LinkLost, blame: false });
         self.processes.remove(&process);
         self.pool(pool).members.remove(&process);
@@ -173,9 +177,10 @@ impl Engine {
         kill: KillReason,
         patience: Option<Duration>,
     ) {
-        // Whatever one does that was told to end, its requests did not make it do.
+        // Whatever one does that was told to end, its requests did not make it do; unless it hung.
         let told = matches!(self.phase(process), Some(Phase::Draining { terminated: true, .. }));
-        let blame = kill != KillReason::DrainLease && !told;
+        let hung = self.processes.get(&process).is_some_and(|record| record.watch.is_hung());
+        let blame = hung || (kill != KillReason::DrainLease && !told);
         self.set_timer(process, patience.map(|patience| self.now + patience));
         self.change_phase(process, Phase::Leaving { kill, blame });
     }
@@ -183,6 +188,7 @@ impl Engine {
     /// It did not say hello in time.
     pub(crate) fn boot_lease_ran_out(&mut self, process: ProcessId) {
         let pool = self.processes[&process].pool;
+        self.count_lease(process, LeaseKind::Boot).killed += 1;
         self.boot_failed(process);
         self.put(Output::Kill { process, why: KillReason::BootLease });
         self.part(process, KillReason::BootLease, None);

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use maitred_engine::limits::{OobLimits, OverloadLimits, PoolLimits, Routing};
+use maitred_engine::limits::{Lease, Leases, OobLimits, OverloadLimits, PoolLimits, Routing};
 
 use crate::coverage::Action;
 use crate::random::Random;
@@ -183,5 +183,15 @@ fn limits(random: &mut Random) -> PoolLimits {
             overdue_after: ms(random, 5, 150),
             quiesce_max: ms(random, 5, 60),
         },
+        leases: no_leases(),
     }
+}
+
+/// The shadow does not know the leases of slots: nothing overstays.
+fn no_leases() -> Box<Leases> {
+    let never = Lease::NEVER;
+    let dump_pause = Duration::ZERO;
+    let leases =
+        Leases { first_byte: never, request: never, deferred: never, hang: never, dump_pause };
+    Box::new(leases)
 }

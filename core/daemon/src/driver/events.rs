@@ -4,6 +4,7 @@
 //! in one read, and the next request goes out on the same link before the client's task has run.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::HeaderMap;
@@ -59,8 +60,11 @@ impl Driver {
                 self.close_stream(inner, &stream, (false, ready), None);
             }
             CoreEvent::Ready { stream, ready } => {
-                inner.roster.deferred_work_failed(ready.failed);
                 let Some(stream) = inner.stream(process, stream) else { return };
+                if ready.failed > 0 {
+                    let (slot, pieces) = (stream.slot, ready.failed);
+                    self.handle(inner, Input::DeferredFailed { slot, pieces });
+                }
                 self.close_stream(inner, &stream, (false, true), None);
             }
             CoreEvent::Detach { stream } => {
@@ -104,6 +108,8 @@ impl Driver {
         match event {
             CoreEvent::Pong { lost, host_age_ms } => {
                 inner.roster.pong(process, host_age_ms);
+                let host_age = Duration::from_millis(host_age_ms);
+                self.handle(inner, Input::Pong { process, host_age });
                 for stream in lost {
                     self.lost(inner, process, stream);
                 }

@@ -4,8 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use maitred_engine::event::{
-    Abort, CancelReason, DrainReason, Failure, Input, KillReason, Notice, Outcome, Output, Refusal,
-    Times,
+    Abort, CancelReason, DrainReason, Failure, Input, KillReason, Outcome, Output, Refusal, Times,
 };
 use maitred_engine::id::{PoolId, ProcessId, RequestId, SlotId};
 
@@ -14,6 +13,7 @@ use crate::access::Line;
 use crate::body::pump;
 use crate::exchange::{Answer, Route};
 use crate::http::head::Wait;
+use crate::http::refuse::OwnAnswer;
 use crate::supervise::{Order, Signal};
 
 impl Driver {
@@ -37,6 +37,8 @@ impl Driver {
             }
             Output::Fail { request, why } => fail(inner, request, why),
             Output::Cancel { slot, why } => cancel(inner, slot, why),
+            // The link has no frame for it yet.
+            Output::Interrupt { .. } => {}
             Output::Spawn { process, pool, generation } => {
                 inner.order(Order::Spawn { process, pool, generation });
             }
@@ -110,52 +112,6 @@ impl Driver {
             self.request_is_over(inner, Line { exchange, status, sent, outcome, times, at });
         }
     }
-
-    fn notice(&self, inner: &mut Inner, notice: &Notice) {
-        match notice {
-            Notice::Booted { process, took } => {
-                let pid = inner.roster.pid_of(*process);
-                tracing::info!(pid, "process is ready after {:.1} s", took.as_secs_f64());
-            }
-            Notice::BootFailed { process, failures, retry_at } => {
-                let pid = inner.roster.pid_of(*process);
-                let reason = inner.roster.reason_of(*process);
-                let retry_in = retry_at.since(inner.now).as_secs_f64();
-                tracing::error!(
-                    pid,
-                    failures,
-                    "process did not boot: {reason}; next try in {retry_in:.1} s"
-                );
-            }
-            Notice::BootGivenUp { .. } => {
-                tracing::error!("no process ever booted: giving up");
-                self.given_up.cancel();
-            }
-            Notice::Died { process, suspects } => {
-                let pid = inner.roster.pid_of(*process);
-                let reason = inner.roster.reason_of(*process);
-                tracing::error!(pid, in_flight = suspects.len(), "process died: {reason}");
-            }
-            Notice::Retried { request, attempts } => {
-                tracing::warn!(%request, attempts, "request goes to another process");
-            }
-            Notice::Poison { request } => {
-                let head = inner.exchanges.get(request).map(|exchange| exchange.head.line());
-                tracing::error!(%request, head, "request ended every process that ran it: 502");
-            }
-            Notice::Isolated { process } => {
-                let pid = inner.roster.pid_of(*process);
-                tracing::warn!(pid, "process is taken out to run a suspect alone");
-            }
-            Notice::OobOverdue { process, kind } => {
-                let pid = inner.roster.pid_of(*process);
-                tracing::warn!(pid, kind, "out-of-band work is overdue");
-            }
-            Notice::OobEnded { process, record } => oob::ended(inner, *process, record),
-            Notice::StrayReady { slot } => tracing::warn!(%slot, "ready from a slot that is free"),
-        }
-        inner.roster.note(inner.now, notice);
-    }
 }
 
 impl Inner {
@@ -208,7 +164,8 @@ fn refuse(inner: &mut Inner, request: RequestId, why: Refusal, retry_after: Dura
 
 fn fail(inner: &Inner, request: RequestId, why: Failure) {
     if let Some(exchange) = inner.exchanges.get(&request) {
-        exchange.give_up(502, Answer::Failed(why));
+        let status = OwnAnswer::status_of(why).as_u16();
+        exchange.give_up(status, Answer::Failed(why));
     }
 }
 

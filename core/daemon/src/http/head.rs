@@ -318,6 +318,7 @@ pub fn drain_reason(why: DrainReason) -> u32 {
     match why {
         DrainReason::Shutdown => reason::SHUTDOWN,
         DrainReason::Replaced => reason::REPLACED,
+        DrainReason::Deadline => reason::DEADLINE,
     }
 }
 

@@ -83,7 +83,7 @@ impl OwnAnswer {
         Self { retry_after: Some(retry_after), closes, ..own }
     }
 
-    /// 502: the app or its process failed.
+    /// 502: the app or its process failed. 504: it took too long.
     #[must_use]
     pub fn failed(why: Failure) -> Self {
         let (reason, text) = match why {
@@ -93,9 +93,20 @@ impl OwnAnswer {
             Failure::InvalidResponse => ("invalid_response", "the app's response is not valid"),
             Failure::Broken => ("broken", "the request was broken off"),
             Failure::Lost => ("lost", "the process lost the request"),
+            Failure::FirstByteLease => ("first_byte_lease", "the app did not answer in time"),
+            Failure::RequestLease => ("request_lease", "the app did not finish in time"),
             Failure::Cut => ("cut", "the server shut down before the app answered"),
         };
-        Self::new(StatusCode::BAD_GATEWAY, reason, text)
+        Self::new(Self::status_of(why), reason, text)
+    }
+
+    /// The status that a client gets for a failure, if it can still get one.
+    #[must_use]
+    pub const fn status_of(why: Failure) -> StatusCode {
+        match why {
+            Failure::FirstByteLease | Failure::RequestLease => StatusCode::GATEWAY_TIMEOUT,
+            _ => StatusCode::BAD_GATEWAY,
+        }
     }
 
     /// 200 or 503 to a balancer: whether it should send clients.

@@ -124,7 +124,6 @@ impl Desk {
     fn pool(&self, roster: &Roster) -> PoolFacts {
         PoolFacts {
             interpreter: self.recipe.interpreter(),
-            deferred_failed: roster.deferred_failed(),
             exits: roster.exits().map(Exit::facts).collect(),
             ..self.pool.clone()
         }

@@ -57,8 +57,6 @@ pub struct PoolFacts {
     pub interpreter: String,
     /// Revision of the app's code; empty when unknown.
     pub revision: String,
-    /// Pieces of deferred work that raised.
-    pub deferred_failed: u64,
     /// Processes that ended, newest first.
     pub exits: Vec<ExitFacts>,
 }
@@ -161,7 +159,7 @@ impl View<'_> {
             readiness: readiness(snapshot.draining, picture).into(),
             queue: Some(self.queue()),
             slots: Some(slots(picture)),
-            totals: Some(totals(own, picture)),
+            totals: Some(totals(picture)),
             traffic: Some(traffic(summary)),
             processes: picture.processes.iter().map(|process| self.process(process)).collect(),
             exits: own.exits.iter().map(|exit| ended(exit, snapshot.now)).collect(),
@@ -236,7 +234,7 @@ fn slots(pool: &PoolPicture) -> v1::Slots {
     }
 }
 
-fn totals(own: &PoolFacts, pool: &PoolPicture) -> v1::Totals {
+fn totals(pool: &PoolPicture) -> v1::Totals {
     let totals = &pool.totals;
     let refused = totals.refused.iter().map(|(why, count)| (refusal(*why).to_owned(), *count));
     let failed = totals.failed.iter().map(|(why, count)| (failure(*why).to_owned(), *count));
@@ -250,7 +248,7 @@ fn totals(own: &PoolFacts, pool: &PoolPicture) -> v1::Totals {
         queued: totals.queued,
         retried: totals.retried,
         deferred: totals.deferred,
-        deferred_failed: own.deferred_failed,
+        deferred_failed: totals.deferred_failed,
         reconciled: totals.reconciled,
         refused_by_reason: refused.collect(),
         failed_by_reason: failed.collect(),
@@ -296,6 +294,11 @@ fn ended(exit: &ExitFacts, now: Time) -> v1::Exit {
     }
 }
 
+/// Whether a process of this phase takes requests.
+fn serves(phase: PhasePicture) -> bool {
+    matches!(phase, PhasePicture::Serving | PhasePicture::Retiring)
+}
+
 fn state(phase: PhasePicture) -> &'static str {
     match phase {
         PhasePicture::Booting => "booting",
@@ -303,6 +306,7 @@ fn state(phase: PhasePicture) -> &'static str {
         PhasePicture::Isolated => "isolated",
         PhasePicture::Quiescing => "quiescing",
         PhasePicture::Out => "out of band",
+        PhasePicture::Retiring => "retiring",
         PhasePicture::Draining => "draining",
         PhasePicture::Leaving => "leaving",
     }
@@ -339,6 +343,8 @@ fn failure(why: Failure) -> &'static str {
         Failure::Broken => "broken",
         Failure::Lost => "lost",
         Failure::Cut => "cut",
+        Failure::FirstByteLease => "first_byte_lease",
+        Failure::RequestLease => "request_lease",
     }
 }
 

@@ -120,6 +120,7 @@ impl Sample {
         let slots: Vec<SlotPicture> = slots.chars().map(slot).collect();
         let hour = secs(3600);
         let picture = ProcessPicture {
+            retired: None,
             process: number,
             pid: Some(pid),
             phase,

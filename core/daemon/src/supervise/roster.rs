@@ -101,7 +101,6 @@ pub struct Roster {
     tokens: FxHashMap<[u8; TOKEN_LEN], ProcessId>,
     members: BTreeMap<ProcessId, Member>,
     exits: VecDeque<Exit>,
-    deferred_failed: u64,
     /// How often the kernel has killed in our control group for want of memory.
     memory_kills: Option<u64>,
 }
@@ -140,7 +139,6 @@ impl Default for Roster {
             tokens: FxHashMap::default(),
             members: BTreeMap::new(),
             exits: VecDeque::new(),
-            deferred_failed: 0,
             memory_kills: cgroup::out_of_memory_kills(),
         }
     }
@@ -232,17 +230,6 @@ impl Roster {
                 exit.replaced_in = Some(now.since(exit.at));
             }
         }
-    }
-
-    /// Pieces of deferred work raised an error.
-    pub fn deferred_work_failed(&mut self, pieces: u32) {
-        self.deferred_failed += u64::from(pieces);
-    }
-
-    /// Pieces of deferred work that raised, since start.
-    #[must_use]
-    pub fn deferred_failed(&self) -> u64 {
-        self.deferred_failed
     }
 
     /// The pool of a process.

@@ -117,6 +117,7 @@ fn process_picture(process: &Process, pool: &Pool, now: Time) -> ProcessPicture 
         pid: process.pid,
         phase: match process.phase {
             Phase::Booting => PhasePicture::Booting,
+            Phase::Serving if process.watch.retired.is_some() => PhasePicture::Retiring,
             Phase::Serving => PhasePicture::Serving,
             Phase::Isolated { .. } => PhasePicture::Isolated,
             Phase::Quiescing { .. } => PhasePicture::Quiescing,
@@ -124,6 +125,7 @@ fn process_picture(process: &Process, pool: &Pool, now: Time) -> ProcessPicture 
             Phase::Draining { .. } => PhasePicture::Draining,
             Phase::Leaving { .. } => PhasePicture::Leaving,
         },
+        retired: process.watch.retired,
         generation: process.generation,
         spawned_at: process.spawned_at,
         booted_at: process.booted_at,

@@ -5,9 +5,11 @@ use std::time::Duration;
 
 use maitred_engine::Engine;
 use maitred_engine::class::Class;
-use maitred_engine::event::{Abort, ExitStatus, Input, OobAsk, OobBy, OobWord, Output, Traits};
+use maitred_engine::event::{
+    Abort, Deadlines, ExitStatus, Input, OobAsk, OobBy, OobWord, Output, Traits,
+};
 use maitred_engine::id::{PoolId, ProcessId, RequestId, SlotId};
-use maitred_engine::limits::{OobLimits, OverloadLimits, PoolLimits, Routing};
+use maitred_engine::limits::{Lease, Leases, OobLimits, OverloadLimits, PoolLimits, Routing};
 use maitred_engine::snapshot::{PhasePicture, ProcessPicture, Snapshot};
 use maitred_engine::time::Time;
 use proptest::prelude::*;
@@ -48,7 +50,26 @@ fn limits(pool: u32, (routing, overload): Mode) -> PoolLimits {
             quiesce_max: Duration::from_millis(30),
             ..OobLimits::default()
         },
+        leases: Box::new(leases()),
         ..PoolLimits::default()
+    }
+}
+
+fn leases() -> Leases {
+    let ms = |ms| Some(Duration::from_millis(ms));
+    let lease = |warn, max| Lease {
+        warn: ms(warn),
+        warn_dumps: true,
+        max: ms(max),
+        raise_after: ms(20),
+        retire_after: ms(40),
+    };
+    Leases {
+        first_byte: lease(100, 200),
+        request: lease(150, 300),
+        deferred: lease(80, 120),
+        hang: lease(100, 250),
+        dump_pause: Duration::from_millis(50),
     }
 }
 
@@ -91,8 +112,15 @@ fn class() -> impl Strategy<Value = Class> {
 }
 
 fn traits() -> impl Strategy<Value = Traits> {
-    (prop::bool::weighted(0.8), prop::bool::weighted(0.8), class())
-        .prop_map(|(idempotent, body_held, class)| Traits { idempotent, body_held, class })
+    let ms =
+        || prop::option::weighted(0.1, (1..200_u32).prop_map(|ms| ms.try_into().expect("from 1")));
+    let may = || prop::bool::weighted(0.8);
+    (may(), may(), class(), (ms(), ms(), ms())).prop_map(
+        |(idempotent, body_held, class, (first_byte, request, deferred))| {
+            let deadlines = Deadlines { first_byte, request, deferred };
+            Traits { idempotent, body_held, class, deadlines }
+        },
+    )
 }
 
 /// Anything at all, mostly about things that do not exist or in the wrong order.
@@ -129,6 +157,11 @@ fn anything() -> impl Strategy<Value = Input> {
             .prop_map(|(process, unstarted)| Input::Goodbye { process, unstarted }),
         1 => (process(), unstarted())
             .prop_map(|(process, unstarted)| Input::LinkLost { process, unstarted }),
+        3 => (process(), 0..500_u64).prop_map(|(process, age)| Input::Pong {
+            process,
+            host_age: Duration::from_millis(age),
+        }),
+        1 => (slot(), 0..3_u32).prop_map(|(slot, pieces)| Input::DeferredFailed { slot, pieces }),
         1 => process().prop_map(|process| Input::Misbehaved { process }),
         1 => (process(), status).prop_map(|(process, status)| Input::Exited { process, status }),
         2 => (process(), kind(), within()).prop_map(|(process, kind, not_later_than)| {
@@ -355,7 +388,9 @@ impl World {
 /// have them.
 fn check_floor(snapshot: &Snapshot, out: &[ProcessId]) {
     for pool in &snapshot.pools {
-        let serves = |process: &&ProcessPicture| process.phase == PhasePicture::Serving;
+        let serves = |process: &&ProcessPicture| {
+            matches!(process.phase, PhasePicture::Serving | PhasePicture::Retiring)
+        };
         let serving = pool.processes.iter().filter(serves).count();
         let went = pool.processes.iter().any(|process| out.contains(&process.process));
         let enough = pool.oob.small_pool || serving >= pool.oob.min_ready as usize;

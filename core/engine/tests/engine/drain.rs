@@ -258,6 +258,7 @@ fn what_is_left_at_the_end_is_cut() {
              kill p2: DrainLease
     1100ms p1 exited
     1100ms p2 exited
+             ! p2.0 sent lost its deferred work after 1.1s
              closed
     ");
     assert!(t.engine.is_closed());

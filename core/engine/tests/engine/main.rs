@@ -7,6 +7,7 @@ mod dispatch;
 mod drain;
 mod early;
 mod finish;
+mod lease;
 mod oob;
 mod overload;
 mod per_process;

@@ -297,7 +297,8 @@ fn one_that_exceeds_its_lease_is_replaced_and_never_put_back_to_work() {
               p1 out of band: gc, by App
     60000ms time passes
               ! gc of p1: Overstayed, waited 0ns, took 60s
-              drain p1: Replaced
+              ! p1 retired: Oob
+              drain p1: Deadline
               spawn p3
     60001ms p1 goodbye
     60001ms p3 hello, 1 slots

@@ -230,6 +230,7 @@ fn deferred_work_of_others_is_company() {
           a to p1.1 after 0ns
     0ms p1 link lost
           ! p1 died, suspects ["a"]
+          ! p1.0 x lost its deferred work after 0ns
           ! a again, after 1 attempts
           spawn p2
     0ms p1 exited
@@ -424,6 +425,7 @@ fn a_response_that_is_complete_survives_its_process() {
     1ms p1.0 complete
     2ms p1 link lost
           ! p1 died, suspects []
+          ! p1.0 a lost its deferred work after 1ms
           spawn p2
     2ms p1 exited
     3ms a delivered

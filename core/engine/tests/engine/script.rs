@@ -11,8 +11,8 @@ use std::time::Duration;
 use maitred_engine::Engine;
 use maitred_engine::class::Class;
 use maitred_engine::event::{
-    Abort, ExitStatus, Input, Notice, OobAsk, OobBy, OobRecord, OobWord, Outcome, Output, Times,
-    Traits,
+    Abort, Deadlines, ExitStatus, Input, Notice, OobAsk, OobBy, OobRecord, OobWord, Outcome,
+    Output, Times, Traits,
 };
 use maitred_engine::id::{PoolId, ProcessId, RequestId, SlotId};
 use maitred_engine::limits::PoolLimits;
@@ -23,7 +23,8 @@ use maitred_engine::time::Time;
 pub(crate) const POOL: PoolId = PoolId(1);
 
 /// A request that may run twice.
-pub(crate) const SAFE: Traits = Traits { idempotent: true, body_held: true, class: Class::Normal };
+pub(crate) const SAFE: Traits =
+    Traits { idempotent: true, body_held: true, class: Class::Normal, deadlines: Deadlines::NONE };
 
 /// One process, no surprises.
 pub(crate) fn limits() -> PoolLimits {
@@ -236,6 +237,11 @@ impl Script {
         self.tell(&said, Input::OobDone { process, word })
     }
 
+    pub(crate) fn pong(&mut self, process: u64, host_age: u64) -> &mut Self {
+        let (process, host_age) = (ProcessId(process), ms(host_age));
+        self.tell(&format!("{process} lives"), Input::Pong { process, host_age })
+    }
+
     pub(crate) fn goodbye(&mut self, process: u64, unstarted: &[u32]) -> &mut Self {
         let (process, unstarted) = (ProcessId(process), unstarted.to_vec());
         self.tell(&format!("{process} goodbye"), Input::Goodbye { process, unstarted })
@@ -320,6 +326,7 @@ impl Script {
             }
             Output::Fail { request, why } => format!("fail {}: {why:?}", name(request)),
             Output::Cancel { slot, why } => format!("cancel {slot}: {why:?}"),
+            Output::Interrupt { slot, what } => format!("interrupt {slot}: {what:?}"),
             Output::CancelDetached { process, request, why } => {
                 format!("cancel {} in {process}: {why:?}", name(request))
             }
@@ -363,6 +370,13 @@ impl Script {
             Notice::OobOverdue { process, kind } => format!("! {kind} of {process} is overdue"),
             Notice::OobEnded { process, record } => describe_oob(*process, record),
             Notice::StrayReady { slot } => format!("! stray ready of {slot}"),
+            Notice::Overstayed { slot, request, lease, step, after } => {
+                format!("! {slot} {} overstays {lease:?}, {step:?} after {after:?}", name(request))
+            }
+            Notice::Retired { process, lease } => format!("! {process} retired: {lease:?}"),
+            Notice::DeferredLost { slot, request, after } => {
+                format!("! {slot} {} lost its deferred work after {after:?}", name(request))
+            }
         }
     }
 }

@@ -84,7 +84,10 @@ impl Shadow {
             Output::HandEarly { .. } | Output::Taken { .. } | Output::CancelEarly { .. } => {
                 broken(Rule::R1, "no process of this world takes requests early".into())
             }
-            Output::Fail { .. } | Output::CancelDetached { .. } | Output::Notice(_) => super::FINE,
+            Output::Fail { .. }
+            | Output::Interrupt { .. }
+            | Output::CancelDetached { .. }
+            | Output::Notice(_) => super::FINE,
         }
     }
 

@@ -54,6 +54,7 @@ impl World {
             idempotent: client.idempotent,
             body_held: client.body_held,
             class: client.class,
+            ..Traits::default()
         };
         let pool = client.pool;
         self.shadow.arrived(request, pool, traits);

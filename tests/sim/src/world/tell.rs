@@ -108,6 +108,7 @@ impl World {
             Output::HandEarly { .. }
             | Output::Taken { .. }
             | Output::CancelEarly { .. }
+            | Output::Interrupt { .. }
             | Output::Freed { .. }
             | Output::Notice(_) => {}
         }

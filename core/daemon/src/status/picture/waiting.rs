@@ -11,7 +11,7 @@ pub(super) fn waiting_for(pool: &PoolPicture, now: Time) -> String {
         return String::new();
     }
     let in_phase = |phase| pool.processes.iter().filter(move |process| process.phase == phase);
-    let serving = in_phase(PhasePicture::Serving).count();
+    let serving = pool.processes.iter().filter(|process| super::serves(process.phase)).count();
     let isolated = in_phase(PhasePicture::Isolated).count();
     let boot = in_phase(PhasePicture::Booting)
         .map(|process| now.since(process.spawned_at))
