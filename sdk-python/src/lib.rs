@@ -9,6 +9,7 @@ mod exchange;
 mod facts;
 mod head;
 mod input;
+mod interrupt;
 mod pace;
 mod session;
 mod slot;

@@ -9,10 +9,13 @@ use maitred_sdk::{Connect, ConnectError, Ending, Error, OobOutcome, OobWish, par
 use pyo3::exceptions::{PyConnectionError, PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 
+use crate::interrupt::{self, Interruptions};
+
 /// The link to the core.
 #[pyclass(frozen, module = "maitred._native")]
 pub(crate) struct Session {
     pub(crate) inner: Arc<maitred_sdk::Session>,
+    targets: Vec<interrupt::Shared>,
 }
 
 #[pymethods]
@@ -41,7 +44,21 @@ impl Session {
         };
         let connect = Connect { path, token, slots, has_oob, hello };
         let session = py.detach(|| maitred_sdk::Session::connect(connect)).map_err(refused)?;
-        Ok(Self { inner: Arc::new(session) })
+        let targets = (0..slots).map(|_| interrupt::Shared::default()).collect();
+        Ok(Self { inner: Arc::new(session), targets })
+    }
+
+    /// Heeds what the core interrupts: `stacks` is the module that writes the stacks of threads,
+    /// `error` the class that is raised, `signal` what faulthandler answers.
+    fn heed_interrupts(&self, stacks: Py<PyAny>, error: Py<PyAny>, signal: i32) {
+        let targets = self.targets.clone();
+        let all = Arc::new(Interruptions { targets, stacks, error, signal });
+        self.inner.on_interrupt(move |interruption| all.perform(interruption));
+    }
+
+    /// Tells the core that Python code runs in this process.
+    fn host_lives(&self) -> PyResult<()> {
+        self.inner.host_lives().map_err(|error| to_py(&error))
     }
 
     /// Wishes to be drained; goes on serving until the core agrees.
@@ -112,6 +129,13 @@ impl Session {
 fn span(seconds: Option<f64>) -> PyResult<Option<Duration>> {
     let span = seconds.map(Duration::try_from_secs_f64).transpose();
     span.map_err(|_| PyValueError::new_err("a time span must be seconds from 0 on"))
+}
+
+impl Session {
+    /// What the thread of a slot is interrupted by.
+    pub(crate) fn target(&self, slot: usize) -> interrupt::Shared {
+        self.targets.get(slot).cloned().unwrap_or_default()
+    }
 }
 
 fn refused(error: ConnectError) -> PyErr {

@@ -16,6 +16,7 @@ use crate::environ::{Environs, latin1};
 use crate::exchange::Exchange;
 use crate::facts::Request;
 use crate::input::Input;
+use crate::interrupt;
 use crate::pace;
 use crate::session::{Session, to_py};
 
@@ -27,16 +28,20 @@ type Deferred = (Py<PyAny>, Py<PyTuple>, Option<Py<PyDict>>);
 pub(crate) struct Slot {
     session: Arc<maitred_sdk::Session>,
     number: usize,
+    target: interrupt::Shared,
     request: Option<Py<Request>>,
     deferred: Vec<Deferred>,
+    /// The name of the first piece.
+    first: String,
 }
 
 #[pymethods]
 impl Slot {
     #[new]
     fn new(session: &Session, number: usize) -> Self {
+        let target = session.target(number);
         let session = Arc::clone(&session.inner);
-        Self { session, number, request: None, deferred: Vec::new() }
+        Self { session, number, target, request: None, deferred: Vec::new(), first: String::new() }
     }
 
     /// The request that runs, or whose deferred work does.
@@ -45,13 +50,26 @@ impl Slot {
         self.request.as_ref().map(|request| request.clone_ref(py))
     }
 
-    /// Keeps a call for after the response. False: no request runs here.
-    fn defer(&mut self, call: Py<PyAny>, args: Py<PyTuple>, kwargs: Option<Py<PyDict>>) -> bool {
-        let runs = self.request.is_some();
-        if runs {
-            self.deferred.push((call, args, kwargs));
+    /// Keeps a call for after the response, and tells the core its name. False: no request runs
+    /// here.
+    fn defer(
+        &mut self,
+        call: Py<PyAny>,
+        args: Py<PyTuple>,
+        kwargs: Option<Py<PyDict>>,
+        name: &str,
+    ) -> bool {
+        let Some(request) = &self.request else { return false };
+        self.deferred.push((call, args, kwargs));
+        if self.deferred.len() == 1 {
+            name.clone_into(&mut self.first);
         }
-        runs
+        let more = self.deferred.len() - 1;
+        let all =
+            if more == 0 { name.to_owned() } else { format!("{} and {more} more", self.first) };
+        // Too late: the response is complete, and what goes on in its slot was told.
+        let _ = self.session.defer(request.get().stream, &all);
+        true
     }
 
     /// Serves requests until the session is over. `environ` has the keys that all requests
@@ -63,10 +81,11 @@ impl Slot {
         hooks: &Bound<'_, PyAny>,
     ) -> PyResult<()> {
         let py = slf.py();
-        let (session, number) = {
+        let (session, number, target) = {
             let this = slf.borrow();
-            (Arc::clone(&this.session), this.number)
+            (Arc::clone(&this.session), this.number, Arc::clone(&this.target))
         };
+        target.lock().thread = py.import("_thread")?.call_method0("get_ident")?.extract()?;
         let merge_us = u64::from(session.welcome().ready_merge_us);
         let mut lane = Lane {
             slot: slf,
@@ -76,11 +95,15 @@ impl Slot {
             environs: Environs::new(environ)?,
             rule: MergeRule::new(std::time::Duration::from_micros(merge_us)),
             session,
+            target,
         };
         loop {
             let given = py.detach(|| lane.session.next(number)).map_err(|error| to_py(&error))?;
             let Some(given) = given else { return Ok(()) };
-            if let Err(error) = lane.serve(given) {
+            lane.target.lock().begin(given.stream);
+            let served = lane.serve(given);
+            lane.target.lock().end(py);
+            if let Err(error) = served {
                 // The session breaks off what was left unfinished.
                 error.write_unraisable(py, None);
             }
@@ -97,6 +120,7 @@ struct Lane<'a, 'py> {
     environs: Environs,
     rule: MergeRule,
     session: Arc<maitred_sdk::Session>,
+    target: interrupt::Shared,
 }
 
 /// A request on its way through the app.
@@ -184,13 +208,13 @@ impl<'py> Lane<'_, 'py> {
             self.fail(call, &error);
         }
         if call.exchange.borrow().overrun {
-            self.report("sent more than its Content-Length", call, None);
+            self.report("overrun", call, None);
         }
         if let Ok(Some(close)) = result.getattr_opt(intern!(py, "close"))
             && let Err(error) = close.call0()
         {
             call.failed += 1;
-            self.report("failed in close()", call, Some(&error));
+            self.report("close", call, Some(&error));
         }
         if self.slot.borrow().deferred.is_empty() {
             tail.learn(&mut self.rule);
@@ -207,7 +231,7 @@ impl<'py> Lane<'_, 'py> {
                 let kwargs = kwargs.as_ref().map(|kwargs| kwargs.bind(py));
                 if let Err(error) = piece.bind(py).call(args.bind(py), kwargs) {
                     call.failed += 1;
-                    self.report("failed in deferred work", call, Some(&error));
+                    self.report("after_response", call, Some(&error));
                 }
             }
         }
@@ -220,7 +244,7 @@ impl<'py> Lane<'_, 'py> {
         call.exchange.borrow().release(py)?;
         if let Err(error) = pace::call(py) {
             call.failed += 1;
-            self.report("failed in deferred work", call, Some(&error));
+            self.report("after_response", call, Some(&error));
         }
         Ok(())
     }
@@ -240,7 +264,7 @@ impl<'py> Lane<'_, 'py> {
             let _ = exchange.abort(reason::APP_ERROR, &kind);
         }
         drop(exchange);
-        self.report("failed", call, Some(error));
+        self.report("request", call, Some(error));
     }
 
     fn is_gone(&self, error: &PyErr) -> bool {

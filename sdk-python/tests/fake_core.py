@@ -14,6 +14,7 @@ HELLO, WELCOME, REJECT = 0x01, 0x02, 0x03
 REQUEST, BODY, TRAILERS, RESPONSE, END, ABORT = 0x10, 0x11, 0x12, 0x13, 0x14, 0x15
 CANCEL, WINDOW, READY = 0x16, 0x17, 0x18
 OOB_REQUEST, OOB_WITHDRAW, OOB_START, OOB_DONE = 0x28, 0x29, 0x2A, 0x2B
+INTERRUPT = 0x21
 PING, PONG, DRAIN, GOODBYE, BOUNCE = 0x30, 0x31, 0x32, 0x33, 0x34
 FLAG_END, FLAG_READY = 0x01, 0x02
 TOKEN = "000102030405060708090a0b0c0d0e0f"
@@ -79,6 +80,7 @@ class Answer:
         self.readies = 0
         self.failed = 0
         self.abort = ""
+        self.deferred = ""
 
     def header(self, name: str) -> str | None:
         """The value of a header, by its name in lower case."""
@@ -239,6 +241,8 @@ class FakeCore:
         elif kind == BODY:
             answer.body += payload
             self.send(WINDOW, stream, encode([(1, len(payload))]))
+        elif kind == END:
+            answer.deferred = decode(payload).get(1, [b""])[0].decode()
         elif kind == ABORT:
             answer.aborted = True
             answer.abort = decode(payload).get(2, [b""])[0].decode()

@@ -53,8 +53,8 @@ def test_deferred_work_that_fails_is_counted_and_told_and_stops_nothing(start):
         import maitred
         told = []
         @maitred.on_error
-        def hook(error, request_id):
-            told.append(f"{type(error).__name__} in {request_id}")
+        def hook(error, context):
+            told.append(f"{type(error).__name__} in {'|'.join(context)}")
         def app(environ, start_response):
             start_response("200 OK", [])
             if environ["PATH_INFO"] == "/":
@@ -63,11 +63,59 @@ def test_deferred_work_that_fails_is_counted_and_told_and_stops_nothing(start):
                 maitred.after_response(lambda: {}["x"])
             return [", ".join(told).encode()]
     """)
-    answer = core.get("/", request_id="id-5")
+    answer = core.get("/?secret", request_id="id-5")
     assert (answer.status, answer.failed, answer.aborted) == (200, 2, False)
     told = core.get("/told").body.decode()
-    assert told == "ZeroDivisionError in id-5, went on, KeyError in id-5"
-    assert "request id-5 GET / failed in deferred work" in core.stderr()
+    where = "after_response|id-5|GET|/"
+    assert told == f"ZeroDivisionError in {where}, went on, KeyError in {where}"
+    assert "request id-5 GET /?secret failed in deferred work" in core.stderr()
+
+
+def test_every_error_that_no_client_sees_is_told_with_its_place(start):
+    core = start("""
+        import maitred
+        told = []
+        @maitred.on_error
+        def hook(error, context):
+            told.append(f"{context.what} {type(error).__name__}")
+            raise RuntimeError("of the hook")
+        class Body(list):
+            def close(self): raise ValueError
+        def app(environ, start_response):
+            if environ["PATH_INFO"] == "/fails":
+                raise KeyError
+            start_response("200 OK", [])
+            return Body([b"x"]) if environ["PATH_INFO"] == "/" else [", ".join(told).encode()]
+    """)
+    answer = core.get("/")
+    assert (answer.status, answer.failed) == (200, 1)
+    assert core.get("/fails").status == 500
+    assert core.get("/told").body == b"close ValueError, request KeyError"
+    assert "the on_error hook" in core.stderr() and "of the hook" in core.stderr()
+
+
+@pytest.mark.parametrize(
+    ("calls", "name"),
+    [
+        ("later", "later"),
+        ("functools.partial(later)", "later"),
+        ("later, Mail().send", "later and 1 more"),
+        ("print, later, later", "print and 2 more"),
+    ],
+)
+def test_deferred_work_is_named_with_the_end_of_the_response(start, calls, name):
+    core = start(f"""
+        import functools, maitred
+        def later(): pass
+        class Mail:
+            def send(self): pass
+        def app(environ, start_response):
+            start_response("200 OK", [])
+            for call in [{calls}]:
+                maitred.after_response(call)
+            return [b"now"]
+    """)
+    assert core.get("/").deferred == name
 
 
 def test_work_that_close_defers_runs_after_the_response_too(start):
@@ -154,9 +202,9 @@ def test_a_collected_call_that_fails_fails_the_test(outside):
 
 def test_outside_a_call_that_fails_does_not_fail_its_caller(outside, capsys):
     told = []
-    maitred.on_error(lambda error, request_id: told.append((type(error), request_id)))
+    maitred.on_error(lambda error, context: told.append((type(error), *context)))
     maitred.after_response(lambda: 1 / 0)
-    assert told == [(ZeroDivisionError, "")]
+    assert told == [(ZeroDivisionError, "after_response", "", "", "")]
     assert "ZeroDivisionError" in capsys.readouterr().err
 
 

@@ -9,9 +9,10 @@ use std::task::Waker;
 
 use bytes::BytesMut;
 use http::HeaderMap;
-use maitred_engine::event::{CancelReason, DrainReason};
+use maitred_engine::event::{CancelReason, DrainReason, Interrupt};
 use maitred_engine::id::RequestId;
 use maitred_proto::link::CoreLink;
+use maitred_proto::message::interrupt;
 use rustc_hash::FxHashMap;
 use tokio_util::sync::CancellationToken;
 
@@ -60,6 +61,8 @@ pub struct StreamRecord {
     pub ended: bool,
     /// CANCEL was sent: the process reads nothing more of it.
     pub cancelled: bool,
+    /// What goes on after its response, in the app's own words; often empty.
+    pub deferred: Box<str>,
     /// Who waits to send more of the request's body.
     pub writable: Option<Waker>,
 }
@@ -104,6 +107,7 @@ impl Link {
             detached: false,
             ended: false,
             cancelled: false,
+            deferred: Box::default(),
             writable: None,
         };
         self.streams.insert(stream, record);
@@ -171,6 +175,24 @@ impl Link {
         }
     }
 
+    /// Asks for the stacks of the process because of what `slot` does, or for an error in that.
+    pub fn interrupt(&mut self, slot: u32, what: Interrupt) {
+        let action = match what {
+            Interrupt::Dump => interrupt::DUMP,
+            Interrupt::Raise => interrupt::RAISE,
+        };
+        if let Some(stream) = self.slots.get(slot as usize).copied().flatten() {
+            let _it_may_be_over = self.proto.interrupt(stream, action);
+        }
+    }
+
+    /// The response of `stream` ends, and the app says what goes on.
+    pub fn deferred(&mut self, stream: u64, what: String) {
+        if let Some(record) = self.streams.get_mut(&stream).filter(|_| !what.is_empty()) {
+            record.deferred = what.into_boxed_str();
+        }
+    }
+
     /// Sends DRAIN.
     pub fn drain(&mut self, why: DrainReason) {
         self.proto.drain(head::drain_reason(why));
@@ -219,9 +241,9 @@ impl Link {
 
     /// What runs in a slot, or did until its response was complete.
     #[must_use]
-    pub fn exchange(&self, slot: u32) -> Option<&Arc<Exchange>> {
+    pub fn in_slot(&self, slot: u32) -> Option<&StreamRecord> {
         let stream = (*self.slots.get(slot as usize)?)?;
-        Some(&self.streams.get(&stream)?.exchange)
+        self.streams.get(&stream)
     }
 
     /// Whether a slot is taken by `stream`.

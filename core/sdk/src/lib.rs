@@ -22,7 +22,8 @@ mod session;
 pub use self::error::{ConnectError, Error};
 pub use self::merge::MergeRule;
 pub use self::session::{
-    Body, Connect, Ending, Hold, OobOutcome, OobWish, Pushed, Request, Session, parse_token,
+    Body, Connect, Ending, Hold, Interrupt, Interruption, OobOutcome, OobWish, Pushed, Request,
+    Session, parse_token,
 };
 
 /// The messages and heads that sessions take and give.

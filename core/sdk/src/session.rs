@@ -6,6 +6,7 @@
 //! one poll and one read per request, and nothing else; under load the poll and the read are
 //! shared by all requests that came together.
 
+mod interrupt;
 mod oob;
 mod response;
 pub(crate) mod socket;
@@ -26,6 +27,7 @@ use maitred_proto::message::{self, Hello, Welcome, capability, reason};
 use maitred_proto::version::SPOKEN;
 use parking_lot::{Condvar, Mutex};
 
+pub use self::interrupt::{Interrupt, Interruption};
 pub use self::oob::{OobOutcome, OobWish};
 use self::socket::{Filled, Reader};
 pub(crate) use self::state::State;

@@ -17,10 +17,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from maitred._deferred import after_response, configure, on_error
-from maitred._errors import ClientGone
+from maitred._errors import ClientGone, Overstayed
 from maitred._facts import RequestFacts, current_request
 from maitred._gc import oob_gc
 from maitred._oob import OobEvent, on_oob, request_oob, withdraw_oob
+from maitred._hooks import ErrorContext
 
 if TYPE_CHECKING:
     active: bool
@@ -29,7 +30,9 @@ __version__ = "0.1.0"
 
 __all__ = [
     "ClientGone",
+    "ErrorContext",
     "OobEvent",
+    "Overstayed",
     "RequestFacts",
     "active",
     "after_response",

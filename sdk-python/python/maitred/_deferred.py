@@ -7,6 +7,7 @@ Outside there is nothing that could run it at that moment, so a rule says what h
 
 from __future__ import annotations
 
+import functools
 import os
 import sys
 import threading
@@ -14,13 +15,13 @@ from collections.abc import Callable
 from typing import Any, Literal, ParamSpec
 
 from maitred import _hooks, _state
+from maitred._hooks import ErrorHook
 
 __all__ = ["after_response", "collected", "configure", "on_error"]
 
 P = ParamSpec("P")
 
 Outside = Literal["inline", "thread", "collect"]
-ErrorHook = Callable[[BaseException, str], object]
 
 OUTSIDE_VARIABLE = "MAITRED_OUTSIDE"
 """The environment variable that chooses the rule where `configure` was not called."""
@@ -50,7 +51,7 @@ def after_response(fn: Callable[P, object], /, *args: P.args, **kwargs: P.kwargs
         **kwargs: For `fn`.
     """
     slot = _state.current_slot.get()
-    if slot is not None and slot.defer(fn, args, kwargs or None):
+    if slot is not None and slot.defer(fn, args, kwargs or None, _name(fn)):
         return
     rule = _rule()
     if rule == "collect":
@@ -81,18 +82,27 @@ def configure(*, outside: Outside) -> None:
 def on_error(hook: ErrorHook) -> ErrorHook:
     """Has a function called for every error that no client gets to see.
 
-    That is: an app that fails, a body's ``close()`` that fails, deferred work that fails. It may
-    be used as a decorator. A hook that fails itself is logged and otherwise ignored.
+    That is: an app that fails, a body's ``close()``, work after the response or an out-of-band
+    handler that does. Each of them is in the log already. It may be used as a decorator. A hook
+    that fails itself is logged and otherwise ignored.
 
     Args:
-        hook: Called with the exception and with the id of the request (empty outside of
-            maitred), in the thread where it happened.
+        hook: Called with the exception and an `ErrorContext` (``what``, ``request_id``,
+            ``method``, ``path``), in the thread where it happened.
 
     Returns:
         The hook.
     """
     _hooks.error_hooks.append(hook)
     return hook
+
+
+def _name(fn: Callable[..., object]) -> str:
+    """What an operator is told was lost, should the process be killed before its call returns."""
+    inner = fn
+    while isinstance(inner, functools.partial):
+        inner = inner.func
+    return getattr(inner, "__qualname__", None) or type(inner).__qualname__
 
 
 def _rule() -> str:
@@ -108,6 +118,6 @@ def _run(fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) 
         fn(*args, **kwargs)
     except Exception as error:
         print(f"maitred: {fn!r}, put off until after the response, failed", file=sys.stderr)
-        _hooks.tell(error, "")
+        _hooks.tell(error, "after_response")
         return False
     return True

@@ -124,7 +124,7 @@ def booted() -> None:
         try:
             _preset.boot()
         except Exception as error:
-            _hooks.tell(error, "")
+            _hooks.tell(error, "oob")
 
 
 def _resident() -> int:

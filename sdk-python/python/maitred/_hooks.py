@@ -7,20 +7,55 @@ import sys
 import traceback
 from collections.abc import Callable
 from io import BytesIO
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from maitred._errors import ClientGone
 
 if TYPE_CHECKING:
     from maitred._native import Input, Request
 
-__all__ = ["BytesIO", "ClientGone", "error_hooks", "open_input", "report", "tell"]
+__all__ = [
+    "BytesIO",
+    "ClientGone",
+    "ErrorContext",
+    "error_hooks",
+    "open_input",
+    "report",
+    "tell",
+    "write_error",
+]
 
 INPUT_BUFFER_LEN = 64 * 1024
 """Bytes that ``wsgi.input`` reads ahead: what one frame of the link carries."""
 
-error_hooks: list[Callable[[BaseException, str], object]] = []
+
+class ErrorContext(NamedTuple):
+    """Where an error happened that no client gets to see, for `maitred.on_error`."""
+
+    what: str
+    """``"request"``: the app failed; ``"close"``: the ``close()`` of a response's body;
+    ``"after_response"``: work put off until after the response; ``"oob"``: an out-of-band
+    handler."""
+    request_id: str = ""
+    """The id of the request; empty where there is none."""
+    method: str = ""
+    """Its method; empty where there is none."""
+    path: str = ""
+    """Its path without the query; empty where there is none."""
+
+
+ErrorHook = Callable[[BaseException, ErrorContext], object]
+
+error_hooks: list[ErrorHook] = []
 """What `maitred.on_error` was given."""
+
+SAID = {
+    "request": "failed",
+    "close": "failed in close()",
+    "after_response": "failed in deferred work",
+    "overrun": "sent more than its Content-Length",
+}
+"""How the log says it."""
 
 
 class RawInput(io.RawIOBase):
@@ -53,26 +88,30 @@ def report(
     what: str, request: Request, environ: dict[str, Any], error: BaseException | None
 ) -> None:
     """Logs what went wrong with a request, in one write so that lines stay together."""
-    method, path = environ.get("REQUEST_METHOD", "?"), environ.get("RAW_URI", "?")
-    text = f"maitred: request {request.id} {method} {path} {what}\n"
-    if error is not None:
-        text += "".join(traceback.format_exception(type(error), error, error.__traceback__))
-    write_error(text)
-    if error is not None:
-        call_hooks(error, request.id)
+    method, target = environ.get("REQUEST_METHOD", "?"), environ.get("RAW_URI", "?")
+    text = f"maitred: request {request.id} {method} {target} {SAID[what]}\n"
+    if error is None:
+        write_error(text)
+        return
+    write_error(text + _traceback(error))
+    path = str(target).partition("?")[0]
+    _call_hooks(error, ErrorContext(what, request.id, str(method), path))
 
 
-def tell(error: BaseException, request_id: str) -> None:
+def tell(error: BaseException, what: str) -> None:
     """Logs an error that belongs to no request of maitred."""
-    write_error("".join(traceback.format_exception(type(error), error, error.__traceback__)))
-    call_hooks(error, request_id)
+    write_error(_traceback(error))
+    _call_hooks(error, ErrorContext(what))
 
 
-def call_hooks(error: BaseException, request_id: str) -> None:
-    """Tells the hooks of `maitred.on_error`."""
+def _traceback(error: BaseException) -> str:
+    return "".join(traceback.format_exception(type(error), error, error.__traceback__))
+
+
+def _call_hooks(error: BaseException, context: ErrorContext) -> None:
     for hook in error_hooks:
         try:
-            hook(error, request_id)
+            hook(error, context)
         except Exception:
             write_error(f"maitred: the on_error hook {hook!r} failed\n{traceback.format_exc()}")
 

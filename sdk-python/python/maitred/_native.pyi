@@ -22,6 +22,16 @@ class Session:
             ConnectionError: If the core cannot be reached or rejects this process.
             ValueError: If the token or the number of slots make no sense.
         """
+    def heed_interrupts(self, stacks: ModuleType, error: type[BaseException], signal: int) -> None:
+        """Heeds what the core interrupts.
+
+        Args:
+            stacks: The module whose `dump` writes the stacks of all threads.
+            error: What is raised in a slot that takes too long.
+            signal: What faulthandler answers with the stacks of all threads.
+        """
+    def host_lives(self) -> None:
+        """Tells the core that Python code runs in this process."""
     def request_drain(self) -> None:
         """Wishes to be drained; goes on serving until the core agrees."""
     def request_oob(
@@ -63,6 +73,7 @@ class Slot:
         call: Callable[..., object],
         args: tuple[Any, ...],
         kwargs: dict[str, Any] | None,
+        name: str,
         /,
     ) -> bool:
         """Keeps a call for after the response. False: no request runs here."""

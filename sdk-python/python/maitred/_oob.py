@@ -226,7 +226,7 @@ def _call(event: OobEvent) -> str:
         except BaseException as error:
             outcome = "failed"
             _hooks.write_error(f"maitred: out-of-band work {event.kind!r} failed\n")
-            _hooks.tell(error, "")
+            _hooks.tell(error, "oob")
             if isinstance(error, SystemExit):
                 # It would end this thread only, and nobody would answer the core any more.
                 print("maitred: a handler of on_oob cannot leave", file=sys.stderr)

@@ -16,10 +16,15 @@ from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
-from maitred import _gc, _hooks, _native, _oob, _state
+from maitred import _gc, _hooks, _native, _oob, _stacks, _state
+from maitred._errors import Overstayed
 from maitred._wsgi import base_environ
 
 __all__ = ["Signals", "serve"]
+
+PULSE_S = 1.0
+"""How often the core is told that Python code runs here. Between two of its questions (5 s) the
+answer must be fresh, and a second of a thread that does nothing else costs nothing."""
 
 FORKED_STATUS = 70
 """Exit status of a fork of the app that came back to a slot's loop instead of leaving."""
@@ -83,6 +88,7 @@ def serve(app: Callable[..., Any], link: str, token: str, slots: int) -> str:
     _gc.booted()
     runtime = (platform.python_implementation(), platform.python_version())
     session = _native.Session.connect(link, token, slots, _oob.has_handlers(), runtime)
+    session.heed_interrupts(_stacks, Overstayed, _stacks.listen())
     _state.set_active()
     _oob.linked(session)
     signals.linked(session)
@@ -99,7 +105,8 @@ def _run_slots(session: _native.Session, app: Callable[..., Any], slots: int) ->
         name = f"maitred-slot-{number}"
         threading.Thread(target=_run_slot, args=args, name=name, daemon=True).start()
     for _ in range(slots):
-        left.acquire()
+        while not left.acquire(timeout=PULSE_S):
+            session.host_lives()
 
 
 def _run_slot(
@@ -110,10 +117,11 @@ def _run_slot(
 ) -> None:
     pid = os.getpid()
     _state.current_slot.set(slot)
+    _stacks.add_slot(slot)
     try:
         slot.serve(app, environ, _hooks)
     except BaseException as error:
-        _hooks.tell(error, "")
+        _hooks.tell(error, "request")
     finally:
         if os.getpid() != pid:
             sys.stderr.flush()

@@ -49,13 +49,18 @@ impl Driver {
                 let map = head::trailers(&trailers);
                 self.close_stream(inner, &stream, (end, ready), Some(map));
             }
-            CoreEvent::End { stream, ready, .. } => {
+            CoreEvent::End { stream, ready, deferred } => {
                 let Some(stream) = inner.stream(process, stream) else { return };
+                inner.with_link(&stream, |link, number| link.deferred(number, deferred));
                 self.close_stream(inner, &stream, (true, ready), None);
             }
-            CoreEvent::Abort { stream, abort, ready } => {
+            CoreEvent::Abort { stream, mut abort, ready } => {
                 let Some(stream) = inner.stream(process, stream) else { return };
-                inner.with_link(&stream, |link, number| link.ended(number));
+                let deferred = std::mem::take(&mut abort.deferred);
+                inner.with_link(&stream, |link, number| {
+                    link.ended(number);
+                    link.deferred(number, deferred);
+                });
                 self.abort(inner, &stream, &abort);
                 self.close_stream(inner, &stream, (false, ready), None);
             }

@@ -64,40 +64,34 @@ impl Driver {
 fn lease(inner: &Inner, notice: &Notice) {
     match *notice {
         Notice::Overstayed { slot, request, lease, step, after } => {
-            let pid = inner.roster.pid_of(slot.process);
-            let (id, line) = inner.name(slot, request);
+            let (pid, name) = (inner.roster.pid_of(slot.process), inner.name(slot, request));
+            let (id, line) = (name.id, name.line);
             let (what, after) = (overstays(lease), after.as_secs_f64());
             match step {
                 Step::Warn => tracing::warn!(pid, request = id, "{line}: {what} for {after:.1} s"),
                 Step::Tell => {
-                    tracing::error!(
-                        pid,
-                        request = id,
-                        "{line}: {what} for {after:.1} s: told to end"
-                    );
+                    let told = told(lease);
+                    tracing::error!(pid, request = id, "{line}: {what} for {after:.1} s: {told}");
                 }
                 Step::Raise => {
-                    tracing::error!(
-                        pid,
-                        request = id,
-                        "{line}: {what} for {after:.1} s: error raised"
-                    );
+                    let told = "an error is raised in it";
+                    tracing::error!(pid, request = id, "{line}: {what} for {after:.1} s: {told}");
                 }
                 Step::Retire => {}
             }
         }
         Notice::Retired { process, lease } => {
             let pid = inner.roster.pid_of(process);
-            tracing::error!(pid, "process is replaced, since a request {}", overstays(lease));
+            tracing::error!(pid, "process is replaced: a request in it {}", overstays(lease));
         }
         Notice::DeferredLost { slot, request, after } => {
-            let pid = inner.roster.pid_of(slot.process);
-            let (id, line) = inner.name(slot, request);
-            let after = after.as_secs_f64();
+            let (pid, name) = (inner.roster.pid_of(slot.process), inner.name(slot, request));
+            let (id, line, after) = (name.id, name.line, after.as_secs_f64());
+            let what = if name.deferred.is_empty() { "its work" } else { name.deferred };
             tracing::error!(
                 pid,
                 request = id,
-                "{line}: its deferred work was lost after {after:.1} s"
+                "{line}: lost after the response: {what}, {after:.1} s old"
             );
         }
         _ => {}
@@ -115,14 +109,35 @@ fn overstays(lease: LeaseKind) -> &'static str {
     }
 }
 
+/// What is done at the end of a lease.
+fn told(lease: LeaseKind) -> &'static str {
+    match lease {
+        LeaseKind::FirstByte | LeaseKind::Request => "the app is told to stop",
+        _ => "its lease is over",
+    }
+}
+
+/// What people know a request by.
+struct Name<'a> {
+    id: String,
+    /// Method and path.
+    line: String,
+    /// What goes on after its response; often empty.
+    deferred: &'a str,
+}
+
 impl Inner {
-    /// The id of a request, and its method and path. A slot knows its request longer than anybody
-    /// else.
-    fn name(&self, slot: SlotId, request: RequestId) -> (String, String) {
-        let in_slot = self.links.get(&slot.process).and_then(|link| link.exchange(slot.index));
-        match in_slot.or_else(|| self.exchanges.get(&request)) {
-            Some(exchange) => (exchange.head.request_id().to_owned(), exchange.head.line()),
-            None => (request.to_string(), String::new()),
+    /// A slot knows its request longer than anybody else.
+    fn name(&self, slot: SlotId, request: RequestId) -> Name<'_> {
+        let in_slot = self.links.get(&slot.process).and_then(|link| link.in_slot(slot.index));
+        let exchange = in_slot.map(|record| &record.exchange);
+        let deferred = in_slot.map_or("", |record| &record.deferred);
+        match exchange.or_else(|| self.exchanges.get(&request)) {
+            Some(exchange) => {
+                let head = &exchange.head;
+                Name { id: head.request_id().to_owned(), line: head.line(), deferred }
+            }
+            None => Name { id: request.to_string(), line: String::new(), deferred },
         }
     }
 }

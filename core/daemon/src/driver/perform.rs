@@ -37,8 +37,12 @@ impl Driver {
             }
             Output::Fail { request, why } => fail(inner, request, why),
             Output::Cancel { slot, why } => cancel(inner, slot, why),
-            // The link has no frame for it yet.
-            Output::Interrupt { .. } => {}
+            Output::Interrupt { slot, what } => {
+                if let Some(link) = inner.links.get_mut(&slot.process) {
+                    link.interrupt(slot.index, what);
+                    link.wake();
+                }
+            }
             Output::Spawn { process, pool, generation } => {
                 inner.order(Order::Spawn { process, pool, generation });
             }

@@ -270,7 +270,7 @@ impl Session {
         Ok(gone || state.streams.get(&stream).is_some_and(|open| open.cancelled))
     }
 
-    fn with<T>(
+    pub(super) fn with<T>(
         &self,
         stream: u64,
         act: impl FnOnce(&mut ProcessLink, &mut Stream) -> Result<T, Error>,

@@ -8,6 +8,7 @@ use maitred_proto::link::{ProcessEvent, ProcessLink};
 use maitred_proto::message::{self, Abort, Ready, reason};
 use rustc_hash::FxHashMap;
 
+use super::interrupt::Handler;
 use super::oob::Oob;
 use super::socket::{Reader, monotonic_us};
 use super::{Body, Ending, Request};
@@ -42,13 +43,15 @@ pub(crate) struct State {
     /// The minder looks around every tick, so that something may be left for it to do.
     pub(crate) ticking: bool,
     pub(crate) oob: Oob,
+    /// Whom to tell of interruptions.
+    pub(crate) interrupted: Option<Handler>,
     pub(crate) draining: bool,
     pub(crate) ending: Option<Ending>,
     /// The host let go of the session.
     pub(crate) abandoned: bool,
     /// How long requests of this process hold their slot, smoothed.
     occupancy: Duration,
-    /// When a slot's thread last came by.
+    /// When the host's own code last gave a sign of life.
     seen: Instant,
 }
 
@@ -102,6 +105,7 @@ impl State {
             last_given: 0,
             ticking: false,
             oob: Oob::new(has_oob),
+            interrupted: None,
             draining: false,
             ending: None,
             abandoned: false,
@@ -144,6 +148,12 @@ impl State {
             }
             self.link.ready(stream, Ready::default());
         }
+    }
+
+    /// The slot that runs a stream, be it its request or its deferred work.
+    pub(crate) fn slot_of(&self, stream: u64) -> Option<usize> {
+        let runs = |slot: &Slot| slot.current.is_some_and(|(current, _)| current == stream);
+        self.slots.iter().position(runs)
     }
 
     /// Gives the oldest request to a slot.
@@ -198,8 +208,7 @@ impl State {
             ProcessEvent::Cancel { stream, .. } => self.cancel(stream),
             ProcessEvent::Writable { .. } => {}
             ProcessEvent::Drain { .. } => self.drain(),
-            // A wish that a process may leave unheard.
-            ProcessEvent::Interrupt { .. } => {}
+            ProcessEvent::Interrupt { stream, action } => self.interrupt(stream, action),
             ProcessEvent::OobStart(start) => self.oob_start(start),
             // Only while the link is opened.
             ProcessEvent::Welcome(_) | ProcessEvent::Reject(_) => {}
