@@ -63,7 +63,6 @@ def play(server, load, number, files, folder, fresh):
         "--trace", str(trace), "--times", str(times),
     ]  # fmt: skip
     command += ["--fresh"] if fresh or server.peer.fresh else []
-    command += [part for pid in server.trees for part in ("--tree", str(pid))]
     log = measured.Log(server)
     began = time.monotonic()
     done = subprocess.run(command, check=False, capture_output=True, text=True)

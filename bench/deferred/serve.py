@@ -39,8 +39,6 @@ class Running:
         self.started = []
         # Processes of peers that were started before and still run.
         self.others = set()
-        # Those of this one when it was up.
-        self.own = set()
 
     def __enter__(self):
         inherit_orphans()
@@ -56,7 +54,6 @@ class Running:
             for program in self.programs:
                 self.until(f"{program.name} answers", lambda: common.answers(program.port))
             self.until(f"{self.peer.processes} processes serve", self.all_serve)
-            self.own = set(self.pids)
         except BaseException:
             self.__exit__(*sys.exc_info())
             raise
@@ -116,11 +113,6 @@ class Running:
     def pids(self):
         """All processes of the peer, while it is the one that was started last."""
         return [pid for pid in descendants() if pid not in self.others]
-
-    @property
-    def trees(self):
-        """Those that were there when it was up, and are: the CPU time of a run is theirs."""
-        return [pid for pid in self.pids if pid in self.own]
 
     def all_serve(self):
         """Whether as many processes answer as the peer is said to have."""

@@ -78,9 +78,6 @@ pub(crate) struct PlayArgs {
     /// A new connection for every request, opened within its latency.
     #[arg(long)]
     fresh: bool,
-    /// Process whose CPU time is counted, with all of its descendants. May be repeated.
-    #[arg(long = "tree", value_name = "PID")]
-    trees: Vec<i32>,
 }
 
 #[derive(Args)]

@@ -11,7 +11,6 @@ use tokio::task::JoinSet;
 
 use super::timer::Timer;
 use super::{Item, PlayArgs};
-use crate::cpu::Usage;
 use crate::http::Connection;
 
 /// From the last preparation to time 0 of the trace: the first request must not be late.
@@ -40,7 +39,6 @@ pub(crate) struct Report {
     /// them.
     connections: u64,
     reopened: u64,
-    cpu_us_per_request: f64,
 }
 
 /// One answered request.
@@ -62,7 +60,6 @@ struct Pool {
 
 pub(crate) async fn run(args: &PlayArgs, items: Vec<Item>) -> anyhow::Result<Report> {
     let pool = Arc::new(Mutex::new(open(args).await?));
-    let before = Usage::of_trees(&args.trees)?;
     let start = Instant::now() + LEAD;
     let mut running = JoinSet::new();
     let mut timer = Timer::new()?;
@@ -77,10 +74,9 @@ pub(crate) async fn run(args: &PlayArgs, items: Vec<Item>) -> anyhow::Result<Rep
         .await
         .with_context(|| format!("no answer {} s after the end", LAST_ANSWER_MAX.as_secs()))?;
     let took = start.elapsed();
-    let used = Usage::of_trees(&args.trees)?.since(before);
     write_times(args, &items, &done)?;
     let pool = pool.lock().await;
-    Ok(report(done, took, used, &pool))
+    Ok(report(done, took, &pool))
 }
 
 /// Opens the connections, each proved by a request, so that the trace finds all of them warm.
@@ -136,8 +132,7 @@ fn write_times(args: &PlayArgs, items: &[Item], done: &[Done]) -> anyhow::Result
         .with_context(|| format!("failed to write {}", args.times.display()))
 }
 
-#[expect(clippy::cast_precision_loss, reason = "figures for people: 52 bits are plenty")]
-fn report(done: Vec<Done>, took: Duration, used: Usage, pool: &Pool) -> Report {
+fn report(done: Vec<Done>, took: Duration, pool: &Pool) -> Report {
     let mut late: Vec<Duration> = done.iter().map(|one| one.late).collect();
     late.sort_unstable();
     let late_at = |thousandth: usize| {
@@ -159,7 +154,6 @@ fn report(done: Vec<Done>, took: Duration, used: Usage, pool: &Pool) -> Report {
         in_flight_max: pool.in_flight_max,
         connections: pool.opened,
         reopened: pool.reopened,
-        cpu_us_per_request: (used.user + used.system).as_secs_f64() * 1e6 / requests.max(1) as f64,
     }
 }
 

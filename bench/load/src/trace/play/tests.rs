@@ -35,7 +35,6 @@ fn args(address: SocketAddr, folder: &tempfile::TempDir, fresh: bool) -> PlayArg
         times: folder.path().join("times"),
         connections: 2,
         fresh,
-        trees: Vec::new(),
     }
 }
 
