@@ -14,7 +14,8 @@ use protox::prost_reflect::prost_types::FileDescriptorSet;
 type Generated = BTreeMap<PathBuf, Vec<u8>>;
 
 /// The files of the API that operators and their programs speak.
-const API: &[&str] = &["maitred/v1/status.proto", "maitred/v1/recorder.proto"];
+const API: &[&str] =
+    &["maitred/v1/status.proto", "maitred/v1/recorder.proto", "maitred/v1/oob.proto"];
 
 fn compile(files: &[&str]) -> Result<FileDescriptorSet, protox::Error> {
     protox::compile(files, [env!("CARGO_MANIFEST_DIR")])

@@ -35,7 +35,7 @@ mod bodies;
 mod events;
 mod lines;
 mod notice;
-mod oob;
+pub mod oob;
 mod perform;
 
 /// Translates between the world and the engine.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use clap::Parser;
 use clap::error::ErrorKind;
 use maitred::app::{self, AppError};
-use maitred::config::cli::{Cli, Command, Dump, Serve, Status, completions};
+use maitred::config::cli::{Cli, Command, Dump, Oob, OobAction, Serve, Status, completions};
 use maitred::config::{Config, ConfigError, EXIT_WRONG_USAGE, Loaded, Surroundings, load, show};
 use maitred::instance::{Bases, Claimed, FindError, InstanceError, find_here, name_of};
 use maitred::process::resolve::ResolveError;
@@ -27,6 +27,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Serve(flags) => run_serve(&flags),
         Command::Status(flags) => run_status(&flags),
         Command::Dump(flags) => run_dump(&flags),
+        Command::Oob(flags) => run_oob(&flags),
         Command::Config(flags) => run_config(&flags),
         Command::Completions { shell } => {
             completions(shell, &mut std::io::stdout());
@@ -100,6 +101,15 @@ fn run_status(flags: &Status) -> anyhow::Result<ExitCode> {
 fn run_dump(flags: &Dump) -> anyhow::Result<ExitCode> {
     let found = find_here(flags.instance.as_deref())?;
     runtime()?.block_on(client::dump(&found.admin, &flags.file))
+}
+
+fn run_oob(flags: &Oob) -> anyhow::Result<ExitCode> {
+    let Some(OobAction::Run(run)) = &flags.action else {
+        let found = find_here(flags.instance.as_deref())?;
+        return runtime()?.block_on(client::oob::history(&found.admin, flags.json));
+    };
+    let found = find_here(run.instance.as_deref())?;
+    runtime()?.block_on(client::oob::run(&found.admin, run.pid, &run.kind))
 }
 
 fn run_config(flags: &Serve) -> anyhow::Result<ExitCode> {

@@ -18,9 +18,11 @@ use crate::process::output::{Capture, Label, Outlets};
 use crate::process::spawn::{self, Child, Spawned, Spawner};
 
 mod children;
+mod oob;
 mod roster;
 
 pub use children::Children;
+pub use oob::OobEnd;
 pub use roster::{Credentials, Exit, Member, Roster};
 
 /// Longest wait for the last output of a process that has exited. Default 500 ms: what it wrote is

@@ -88,6 +88,8 @@ pub struct OobPicture {
     pub min_ready: u32,
     /// The pool is too small ever to spare a process: out-of-band work is done on an empty queue.
     pub small_pool: bool,
+    /// Most processes that were quiescing or out at once.
+    pub peak: u32,
     /// Wishes without an outcome, oldest first.
     pub asks: Vec<OobAskPicture>,
 }

@@ -17,6 +17,8 @@ use crate::process::Phase;
 pub(crate) struct Budget {
     /// Processes that are quiescing or out.
     pub(crate) taken: BTreeSet<ProcessId>,
+    /// Most that `taken` ever held.
+    pub(crate) peak: usize,
     /// How many processes take requests.
     pub(crate) serving: usize,
 }
@@ -39,6 +41,7 @@ impl Budget {
         self.serving -= usize::from(from == Phase::Serving);
         if to.is_out_of_band() {
             self.taken.insert(process);
+            self.peak = self.peak.max(self.taken.len());
         } else {
             self.taken.remove(&process);
         }

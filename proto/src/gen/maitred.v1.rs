@@ -112,6 +112,8 @@ pub struct Pool {
     /// when anything waits: one line for people
     #[prost(string, tag = "15")]
     pub waiting_for: ::prost::alloc::string::String,
+    #[prost(message, optional, tag = "16")]
+    pub oob: ::core::option::Option<Oob>,
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Queue {
@@ -136,7 +138,7 @@ pub struct Queue {
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Slots {
-    /// running + deferred + idle + withdrawn
+    /// running + deferred + idle + withdrawn + out_of_band
     #[prost(uint64, tag = "1")]
     pub total: u64,
     #[prost(uint64, tag = "2")]
@@ -148,6 +150,9 @@ pub struct Slots {
     /// idle slots of processes that get no requests for now
     #[prost(uint64, tag = "5")]
     pub withdrawn: u64,
+    /// the same, because of out-of-band work
+    #[prost(uint64, tag = "6")]
+    pub out_of_band: u64,
 }
 /// arrived = done + failed + refused + left + running + queued, at every moment.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -248,7 +253,7 @@ pub struct Process {
     pub id: u64,
     #[prost(uint32, tag = "2")]
     pub pid: u32,
-    /// "booting", "serving", "isolated", "draining", "leaving"
+    /// "booting", "serving", "isolated", "quiescing", "oob", "draining", "leaving"
     #[prost(string, tag = "3")]
     pub state: ::prost::alloc::string::String,
     #[prost(uint32, tag = "4")]
@@ -286,6 +291,12 @@ pub struct Process {
     /// "exact" or "response"
     #[prost(string, tag = "17")]
     pub readiness: ::prost::alloc::string::String,
+    /// slot time like running_us
+    #[prost(uint64, tag = "18")]
+    pub out_of_band_us: u64,
+    /// the kind of out-of-band work it is quiescing or out for
+    #[prost(string, tag = "19")]
+    pub oob: ::prost::alloc::string::String,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Exit {
@@ -307,6 +318,70 @@ pub struct Exit {
     /// 0: not replaced (yet)
     #[prost(uint64, tag = "7")]
     pub replaced_in_us: u64,
+}
+/// The out-of-band work of a pool.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Oob {
+    /// processes that may be quiescing or out at once
+    #[prost(uint32, tag = "1")]
+    pub concurrent: u32,
+    /// processes that must stay able to serve meanwhile
+    #[prost(uint32, tag = "2")]
+    pub min_ready: u32,
+    /// most processes that were quiescing or out at once
+    #[prost(uint32, tag = "3")]
+    pub peak: u32,
+    /// too few processes ever to spare one: done on an empty queue
+    #[prost(bool, tag = "4")]
+    pub small_pool: bool,
+    /// those without an outcome, oldest first
+    #[prost(message, repeated, tag = "5")]
+    pub asks: ::prost::alloc::vec::Vec<OobAsk>,
+    /// since start: "done", "failed", "no_handler", ...
+    #[prost(map = "string, uint64", tag = "6")]
+    pub outcomes: ::std::collections::HashMap<::prost::alloc::string::String, u64>,
+    /// how often quiescing was given up
+    #[prost(uint64, tag = "7")]
+    pub given_up: u64,
+}
+/// What waits for its turn, or is out.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct OobAsk {
+    /// the core's number for it
+    #[prost(uint64, tag = "1")]
+    pub process: u64,
+    #[prost(uint32, tag = "2")]
+    pub pid: u32,
+    /// "gc", or another word of the app
+    #[prost(string, tag = "3")]
+    pub kind: ::prost::alloc::string::String,
+    /// the app's words
+    #[prost(string, tag = "4")]
+    pub reason: ::prost::alloc::string::String,
+    /// "app", "header" or "operator"
+    #[prost(string, tag = "5")]
+    pub requested_by: ::prost::alloc::string::String,
+    /// since it was asked for
+    #[prost(uint64, tag = "6")]
+    pub age_us: u64,
+    /// how long the app thinks that it takes, 0: it does not say
+    #[prost(uint64, tag = "7")]
+    pub expected_us: u64,
+    /// its deadline passed before it began
+    #[prost(bool, tag = "8")]
+    pub overdue: bool,
+    /// asks that it stands for, beside the first one
+    #[prost(uint32, tag = "9")]
+    pub coalesced: u32,
+    /// how often quiescing was given up for it
+    #[prost(uint32, tag = "10")]
+    pub given_up: u32,
+    /// for people; empty: it is out
+    #[prost(string, tag = "11")]
+    pub waits_for: ::prost::alloc::string::String,
+    /// how long it has been out
+    #[prost(uint64, tag = "12")]
+    pub out_us: u64,
 }
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]
@@ -1022,6 +1097,442 @@ pub mod recorder_server {
     /// Generated gRPC service name
     pub const SERVICE_NAME: &str = "maitred.v1.Recorder";
     impl<T> tonic::server::NamedService for RecorderServer<T> {
+        const NAME: &'static str = SERVICE_NAME;
+    }
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct OobHistoryRequest {}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct OobHistoryReply {
+    #[prost(uint64, tag = "1")]
+    pub now_us: u64,
+    #[prost(message, repeated, tag = "2")]
+    pub pools: ::prost::alloc::vec::Vec<OobPool>,
+    /// newest first, at most 1000
+    #[prost(message, repeated, tag = "3")]
+    pub history: ::prost::alloc::vec::Vec<OobEntry>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct OobPool {
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    #[prost(message, optional, tag = "2")]
+    pub oob: ::core::option::Option<Oob>,
+}
+/// What became of one ask.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct OobEntry {
+    #[prost(uint64, tag = "1")]
+    pub process: u64,
+    #[prost(uint32, tag = "2")]
+    pub pid: u32,
+    #[prost(string, tag = "3")]
+    pub kind: ::prost::alloc::string::String,
+    #[prost(string, tag = "4")]
+    pub reason: ::prost::alloc::string::String,
+    #[prost(string, tag = "5")]
+    pub requested_by: ::prost::alloc::string::String,
+    #[prost(uint64, tag = "6")]
+    pub requested_at_us: u64,
+    /// 0: it never began
+    #[prost(uint64, tag = "7")]
+    pub started_at_us: u64,
+    #[prost(uint64, tag = "8")]
+    pub ended_at_us: u64,
+    #[prost(uint64, tag = "9")]
+    pub expected_us: u64,
+    /// done, failed, no_handler, withdrawn, dropped, lost or overstayed
+    #[prost(string, tag = "10")]
+    pub outcome: ::prost::alloc::string::String,
+    #[prost(bool, tag = "11")]
+    pub overdue: bool,
+    #[prost(uint32, tag = "12")]
+    pub coalesced: u32,
+    #[prost(uint32, tag = "13")]
+    pub given_up: u32,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct OobRunRequest {
+    /// this process
+    #[prost(uint32, tag = "1")]
+    pub pid: u32,
+    /// or every one that is up
+    #[prost(bool, tag = "2")]
+    pub all: bool,
+    /// empty: "gc"
+    #[prost(string, tag = "3")]
+    pub kind: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct OobRunReply {
+    #[prost(string, tag = "1")]
+    pub kind: ::prost::alloc::string::String,
+    /// those that were asked
+    #[prost(uint32, repeated, tag = "2")]
+    pub pids: ::prost::alloc::vec::Vec<u32>,
+}
+/// Generated client implementations.
+pub mod out_of_band_client {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    use tonic::codegen::http::Uri;
+    #[derive(Debug, Clone)]
+    pub struct OutOfBandClient<T> {
+        inner: tonic::client::Grpc<T>,
+    }
+    impl OutOfBandClient<tonic::transport::Channel> {
+        /// Attempt to create a new client by connecting to a given endpoint.
+        pub async fn connect<D>(dst: D) -> Result<Self, tonic::transport::Error>
+        where
+            D: TryInto<tonic::transport::Endpoint>,
+            D::Error: Into<StdError>,
+        {
+            let conn = tonic::transport::Endpoint::new(dst)?.connect().await?;
+            Ok(Self::new(conn))
+        }
+    }
+    impl<T> OutOfBandClient<T>
+    where
+        T: tonic::client::GrpcService<tonic::body::Body>,
+        T::Error: Into<StdError>,
+        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
+        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
+    {
+        pub fn new(inner: T) -> Self {
+            let inner = tonic::client::Grpc::new(inner);
+            Self { inner }
+        }
+        pub fn with_origin(inner: T, origin: Uri) -> Self {
+            let inner = tonic::client::Grpc::with_origin(inner, origin);
+            Self { inner }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> OutOfBandClient<InterceptedService<T, F>>
+        where
+            F: tonic::service::Interceptor,
+            T::ResponseBody: Default,
+            T: tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+                Response = http::Response<
+                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
+                >,
+            >,
+            <T as tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
+        {
+            OutOfBandClient::new(InterceptedService::new(inner, interceptor))
+        }
+        /// Compress requests with the given encoding.
+        ///
+        /// This requires the server to support it otherwise it might respond with an
+        /// error.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.send_compressed(encoding);
+            self
+        }
+        /// Enable decompressing responses.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.accept_compressed(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_decoding_message_size(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_encoding_message_size(limit);
+            self
+        }
+        /// What waits and what is out at this moment, and the latest outcomes.
+        pub async fn history(
+            &mut self,
+            request: impl tonic::IntoRequest<super::OobHistoryRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::OobHistoryReply>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/maitred.v1.OutOfBand/History",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("maitred.v1.OutOfBand", "History"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Asks for work on behalf of an operator: it waits for no quiet moment, but for its turn.
+        pub async fn run(
+            &mut self,
+            request: impl tonic::IntoRequest<super::OobRunRequest>,
+        ) -> std::result::Result<tonic::Response<super::OobRunReply>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static("/maitred.v1.OutOfBand/Run");
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("maitred.v1.OutOfBand", "Run"));
+            self.inner.unary(req, path, codec).await
+        }
+    }
+}
+/// Generated server implementations.
+pub mod out_of_band_server {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    /// Generated trait containing gRPC methods that should be implemented for use with OutOfBandServer.
+    #[async_trait]
+    pub trait OutOfBand: std::marker::Send + std::marker::Sync + 'static {
+        /// What waits and what is out at this moment, and the latest outcomes.
+        async fn history(
+            &self,
+            request: tonic::Request<super::OobHistoryRequest>,
+        ) -> std::result::Result<tonic::Response<super::OobHistoryReply>, tonic::Status>;
+        /// Asks for work on behalf of an operator: it waits for no quiet moment, but for its turn.
+        async fn run(
+            &self,
+            request: tonic::Request<super::OobRunRequest>,
+        ) -> std::result::Result<tonic::Response<super::OobRunReply>, tonic::Status>;
+    }
+    #[derive(Debug)]
+    pub struct OutOfBandServer<T> {
+        inner: Arc<T>,
+        accept_compression_encodings: EnabledCompressionEncodings,
+        send_compression_encodings: EnabledCompressionEncodings,
+        max_decoding_message_size: Option<usize>,
+        max_encoding_message_size: Option<usize>,
+    }
+    impl<T> OutOfBandServer<T> {
+        pub fn new(inner: T) -> Self {
+            Self::from_arc(Arc::new(inner))
+        }
+        pub fn from_arc(inner: Arc<T>) -> Self {
+            Self {
+                inner,
+                accept_compression_encodings: Default::default(),
+                send_compression_encodings: Default::default(),
+                max_decoding_message_size: None,
+                max_encoding_message_size: None,
+            }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> InterceptedService<Self, F>
+        where
+            F: tonic::service::Interceptor,
+        {
+            InterceptedService::new(Self::new(inner), interceptor)
+        }
+        /// Enable decompressing requests with the given encoding.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.accept_compression_encodings.enable(encoding);
+            self
+        }
+        /// Compress responses with the given encoding, if the client supports it.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.send_compression_encodings.enable(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.max_decoding_message_size = Some(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.max_encoding_message_size = Some(limit);
+            self
+        }
+    }
+    impl<T, B> tonic::codegen::Service<http::Request<B>> for OutOfBandServer<T>
+    where
+        T: OutOfBand,
+        B: Body + std::marker::Send + 'static,
+        B::Error: Into<StdError> + std::marker::Send + 'static,
+    {
+        type Response = http::Response<tonic::body::Body>;
+        type Error = std::convert::Infallible;
+        type Future = BoxFuture<Self::Response, Self::Error>;
+        fn poll_ready(
+            &mut self,
+            _cx: &mut Context<'_>,
+        ) -> Poll<std::result::Result<(), Self::Error>> {
+            Poll::Ready(Ok(()))
+        }
+        fn call(&mut self, req: http::Request<B>) -> Self::Future {
+            match req.uri().path() {
+                "/maitred.v1.OutOfBand/History" => {
+                    #[allow(non_camel_case_types)]
+                    struct HistorySvc<T: OutOfBand>(pub Arc<T>);
+                    impl<
+                        T: OutOfBand,
+                    > tonic::server::UnaryService<super::OobHistoryRequest>
+                    for HistorySvc<T> {
+                        type Response = super::OobHistoryReply;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::OobHistoryRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as OutOfBand>::history(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = HistorySvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/maitred.v1.OutOfBand/Run" => {
+                    #[allow(non_camel_case_types)]
+                    struct RunSvc<T: OutOfBand>(pub Arc<T>);
+                    impl<T: OutOfBand> tonic::server::UnaryService<super::OobRunRequest>
+                    for RunSvc<T> {
+                        type Response = super::OobRunReply;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::OobRunRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as OutOfBand>::run(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = RunSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                _ => {
+                    Box::pin(async move {
+                        let mut response = http::Response::new(
+                            tonic::body::Body::default(),
+                        );
+                        let headers = response.headers_mut();
+                        headers
+                            .insert(
+                                tonic::Status::GRPC_STATUS,
+                                (tonic::Code::Unimplemented as i32).into(),
+                            );
+                        headers
+                            .insert(
+                                http::header::CONTENT_TYPE,
+                                tonic::metadata::GRPC_CONTENT_TYPE,
+                            );
+                        Ok(response)
+                    })
+                }
+            }
+        }
+    }
+    impl<T> Clone for OutOfBandServer<T> {
+        fn clone(&self) -> Self {
+            let inner = self.inner.clone();
+            Self {
+                inner,
+                accept_compression_encodings: self.accept_compression_encodings,
+                send_compression_encodings: self.send_compression_encodings,
+                max_decoding_message_size: self.max_decoding_message_size,
+                max_encoding_message_size: self.max_encoding_message_size,
+            }
+        }
+    }
+    /// Generated gRPC service name
+    pub const SERVICE_NAME: &str = "maitred.v1.OutOfBand";
+    impl<T> tonic::server::NamedService for OutOfBandServer<T> {
         const NAME: &'static str = SERVICE_NAME;
     }
 }

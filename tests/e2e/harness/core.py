@@ -206,7 +206,7 @@ class Core:
         totals, slots = pool["totals"], pool["slots"]
         ends = ("done", "failed", "refused", "left", "running", "queued")
         assert totals["arrived"] == sum(totals[end] for end in ends), f"do not add up: {totals}"
-        states = ("running", "deferred", "idle", "withdrawn")
+        states = ("running", "deferred", "idle", "withdrawn", "out_of_band")
         assert slots["total"] == sum(slots[state] for state in states), f"do not add up: {slots}"
         return pool
 

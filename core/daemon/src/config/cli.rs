@@ -8,6 +8,7 @@ use super::error::{ConfigError, Origin};
 use super::listen;
 use super::raw::{Raw, Value};
 use super::settings::Setting;
+use crate::driver::oob::KIND_DEFAULT;
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -39,6 +40,18 @@ no header values, bodies or tokens. It shows what a core did and why, on any
 machine: send it along with a report of a bug. A core that breaks writes the
 same file by itself and names it in its log.";
 
+const OOB: &str = "\
+Examples:
+  maitred oob                        what is out, what waits and why, what was done
+  maitred oob run 4121               the handlers of pid 4121, kind gc
+  maitred oob run --all --kind warm  one process after the other
+
+Out-of-band work is what an app does while it gets no requests: a full garbage
+collection, warming a cache. Apps ask for it (maitred.request_oob in Python);
+`run` asks in their place. It waits for no quiet moment then, but still for its
+turn: never are more processes away than oob.concurrent, never do fewer than
+oob.min_ready serve.";
+
 /// maitred: an application server whose core knows when your app processes are really free.
 #[derive(Debug, Parser)]
 #[command(name = "maitred", version, after_help = EXIT_CODES)]
@@ -57,6 +70,9 @@ pub enum Command {
     /// Show how a running instance is doing
     #[command(after_help = EXIT_CODES)]
     Status(Status),
+    /// Show out-of-band work, or start it
+    #[command(after_help = format!("{OOB}\n\n{EXIT_CODES}"))]
+    Oob(Oob),
     /// Write down what a running instance did lately, to be replayed
     #[command(after_help = format!("{DUMP}\n\n{EXIT_CODES}"))]
     Dump(Dump),
@@ -145,6 +161,47 @@ pub struct Status {
     /// Go on showing it
     #[arg(long)]
     pub watch: bool,
+    /// Which one, where several run [default: the one that serves this folder]
+    #[arg(long, value_name = "NAME")]
+    pub instance: Option<String>,
+}
+
+/// The flags of `oob`.
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub struct Oob {
+    /// What to do instead of listing it
+    #[command(subcommand)]
+    pub action: Option<OobAction>,
+    /// As JSON, for programs
+    #[arg(long)]
+    pub json: bool,
+    /// Which one, where several run [default: the one that serves this folder]
+    #[arg(long, value_name = "NAME")]
+    pub instance: Option<String>,
+}
+
+/// What to do with out-of-band work.
+#[derive(Debug, Subcommand)]
+pub enum OobAction {
+    /// Ask for it in a process, or in all of them
+    #[command(after_help = format!("{OOB}\n\n{EXIT_CODES}"))]
+    Run(OobRun),
+}
+
+/// The flags of `oob run`.
+#[derive(Debug, Args)]
+pub struct OobRun {
+    /// The process, as `maitred status` lists it
+    #[arg(required_unless_present = "all", conflicts_with = "all")]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..))]
+    pub pid: Option<u32>,
+    /// Every process, in turn
+    #[arg(long)]
+    pub all: bool,
+    /// What the work is, in the app's word for it
+    #[arg(long, default_value = KIND_DEFAULT)]
+    pub kind: String,
     /// Which one, where several run [default: the one that serves this folder]
     #[arg(long, value_name = "NAME")]
     pub instance: Option<String>,

@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use maitred_engine::limits::PoolLimits;
+use maitred_engine::limits::{OobLimits, PoolLimits};
 
 use super::error::{ConfigError, Origin};
 use super::listen::{A_LISTEN, Listen};
@@ -155,7 +155,18 @@ impl<'a> Reader<'a> {
             processes,
             boot_max: self.duration("leases.boot")?,
             drain_max: self.duration("leases.drain")?,
+            oob: self.oob()?,
             ..self.queue()?
+        })
+    }
+
+    fn oob(&mut self) -> Result<OobLimits, ConfigError> {
+        Ok(OobLimits {
+            concurrent: self.number("oob.concurrent", 1..=PROCESSES_MAX)?,
+            min_ready: self.number("oob.min_ready", 0..=PROCESSES_MAX)?,
+            lease: self.duration("oob.lease")?,
+            overdue_after: self.duration("oob.overdue_after")?,
+            quiesce_max: self.duration("oob.quiesce_max")?,
         })
     }
 

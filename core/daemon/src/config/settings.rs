@@ -98,6 +98,7 @@ mod app;
 mod http;
 mod log;
 mod observe;
+mod oob;
 mod pool;
 mod queue;
 
@@ -116,7 +117,7 @@ const fn from_platform(platform: &'static str, setting: Setting) -> Setting {
 }
 
 const PARTS: &[&[Setting]] =
-    &[app::APP, pool::POOL, queue::QUEUE, http::HTTP, observe::OBSERVE, log::LOG];
+    &[app::APP, pool::POOL, queue::QUEUE, oob::OOB, http::HTTP, observe::OBSERVE, log::LOG];
 
 /// All of them, in the order in which people read about them.
 pub const SETTINGS: &[Setting] = &joined::<{ count() }>();

@@ -304,7 +304,7 @@ fn the_command_line_is_sound_and_help_lists_the_exit_codes() {
     cli::Cli::command().debug_assert();
     let mut command = cli::Cli::command();
     command.build();
-    for name in ["serve", "status", "config"] {
+    for name in ["serve", "status", "config", "oob"] {
         let help = command.find_subcommand_mut(name).unwrap().render_help().to_string();
         assert!(help.contains("3  no running instance found"), "{name}: {help}");
     }

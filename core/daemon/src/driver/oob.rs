@@ -5,13 +5,17 @@ use std::time::Duration;
 
 use maitred_engine::event::{Input, OobAsk, OobBy, OobOutcome, OobRecord, OobWord};
 use maitred_engine::id::ProcessId;
+use maitred_engine::snapshot::{PhasePicture, ProcessPicture};
 use maitred_proto::message::{OobDone, OobRequest, OobStart, outcome, requested_by};
 
 use super::{Driver, Inner};
 
 /// The kind of work that is meant where none is named: by a header, or by an operator. It is what
 /// nearly all out-of-band work is for, and what the presets of the SDKs listen to.
-const KIND_DEFAULT: &str = "gc";
+pub const KIND_DEFAULT: &str = "gc";
+
+/// What an operator asks for has waited long enough.
+const AT_ONCE: Duration = Duration::ZERO;
 
 impl Driver {
     /// An app asks.
@@ -30,6 +34,31 @@ impl Driver {
     /// A response has the header that asks.
     pub(super) fn oob_header(&self, inner: &mut Inner, process: ProcessId) {
         self.handle(inner, Input::OobAsked { process, what: ask(KIND_DEFAULT, OobBy::Header) });
+    }
+
+    /// An operator asks for work in the process with this pid, or in every one that is up. Returns
+    /// the pids of those that were asked.
+    pub fn oob_by_operator(&self, pid: Option<u32>, kind: &str) -> Vec<u32> {
+        let up = |process: &&ProcessPicture| {
+            !matches!(
+                process.phase,
+                PhasePicture::Booting
+                    | PhasePicture::Retiring
+                    | PhasePicture::Draining
+                    | PhasePicture::Leaving
+            )
+        };
+        let mut inner = self.lock();
+        let snapshot = inner.engine.snapshot(inner.now);
+        let processes = snapshot.pools.iter().flat_map(|pool| &pool.processes).filter(up);
+        let known = processes.filter_map(|process| Some((process.process, process.pid?)));
+        let meant: Vec<_> =
+            known.filter(|(_, known)| pid.is_none_or(|pid| pid == *known)).collect();
+        for &(process, _) in &meant {
+            let what = OobAsk { not_later_than: Some(AT_ONCE), ..ask(kind, OobBy::Operator) };
+            self.handle(&mut inner, Input::OobAsked { process, what });
+        }
+        meant.into_iter().map(|(_, pid)| pid).collect()
     }
 
     /// An app is done.

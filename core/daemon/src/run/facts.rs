@@ -18,7 +18,7 @@ use crate::driver::Driver;
 use crate::http::sweep::Registry;
 use crate::os::figures::{self, Figures};
 use crate::status::grpc::Source;
-use crate::status::picture::{Facts, PoolFacts, ProcessFacts, reply};
+use crate::status::picture::{Facts, PoolFacts, ProcessFacts, oob_history, reply};
 use crate::supervise::{Exit, Recipe, Roster};
 
 /// CPU shares are measured over at least this long. Default 2 s: what happens now, but not the
@@ -81,6 +81,18 @@ impl Source for Desk {
 
     fn recording(&self) -> Vec<Bytes> {
         self.driver.recorder.file()
+    }
+
+    fn oob_history(&self) -> v1::OobHistoryReply {
+        self.driver.read(|snapshot, _, roster| {
+            let pools = BTreeMap::from([(POOL, self.pool.clone())]);
+            let facts = Facts { pools, ..self.fixed.clone() };
+            oob_history(&facts, snapshot, roster.oob_ends())
+        })
+    }
+
+    fn run_oob(&self, pid: Option<u32>, kind: &str) -> Vec<u32> {
+        self.driver.oob_by_operator(pid, kind)
     }
 }
 

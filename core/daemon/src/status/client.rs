@@ -1,4 +1,4 @@
-//! `maitred status` and `maitred dump`: ask a running core and print or keep what it says.
+//! `maitred status`, `dump` and `oob`: ask a running core and print or keep what it says.
 
 use std::io::{self, IsTerminal, Write};
 use std::path::Path;
@@ -13,6 +13,7 @@ use tonic::transport::{Channel, Endpoint};
 use super::{json, text};
 
 mod dump;
+pub mod oob;
 
 pub use dump::dump;
 
@@ -159,6 +160,15 @@ fn screen(text: &str, first: bool) -> String {
     let clear = if first { CLEAR_BELOW } else { "" };
     let lines: String = text.lines().map(|line| format!("{line}{CLEAR_LINE}\n")).collect();
     format!("{HOME}{clear}{lines}{CLEAR_BELOW}")
+}
+
+/// Prints a page that is complete.
+fn print(page: &str) -> anyhow::Result<ExitCode> {
+    let mut out = io::stdout();
+    match out.write_all(page.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(ExitCode::SUCCESS),
+    }
 }
 
 fn is_closed_pipe(error: &anyhow::Error) -> bool {

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use maitred_proto::v1;
+use maitred_proto::v1::out_of_band_server::OutOfBandServer;
 use maitred_proto::v1::recorder_server::RecorderServer;
 use maitred_proto::v1::status_server::StatusServer;
 use tokio::net::UnixListener;
@@ -22,6 +23,7 @@ mod accept;
 mod camera;
 mod dump;
 mod health;
+mod oob;
 mod service;
 
 use super::observe::Observe;
@@ -40,6 +42,13 @@ pub trait Source: Send + Sync + 'static {
 
     /// The flight recorder's file of this moment, in pieces. Called in the status thread.
     fn recording(&self) -> Vec<Bytes>;
+
+    /// Out-of-band work of this moment and of late. Called in the status thread.
+    fn oob_history(&self) -> v1::OobHistoryReply;
+
+    /// Asks for out-of-band work in the process with this pid, or in every one that is up;
+    /// returns the pids of those that were asked.
+    fn run_oob(&self, pid: Option<u32>, kind: &str) -> Vec<u32>;
 }
 
 /// Serves the status API, and probes where that is wanted, in a thread of its own until `shutdown`.
@@ -77,6 +86,7 @@ pub async fn serve(
     shutdown: CancellationToken,
 ) -> anyhow::Result<()> {
     let dump = dump::Dump::new(Arc::clone(&source));
+    let oob = oob::Oob::new(Arc::clone(&source));
     let camera = Arc::new(Camera::new(source));
     let status = service::Service::new(Arc::clone(&camera), shutdown.clone());
     let health = health::Health::new(camera, shutdown.clone());
@@ -84,6 +94,7 @@ pub async fn serve(
         .max_concurrent_streams(STREAMS_MAX)
         .add_service(StatusServer::new(status))
         .add_service(RecorderServer::new(dump))
+        .add_service(OutOfBandServer::new(oob))
         .add_service(HealthServer::new(health))
         .add_service(reflection().build_v1()?)
         .add_service(reflection().build_v1alpha()?)

@@ -6,6 +6,8 @@
 use maitred_proto::v1;
 use serde_json::{Map, Value, json};
 
+pub mod oob;
+
 /// The whole reply.
 #[must_use]
 pub fn reply(reply: &v1::StatusReply) -> Value {
@@ -77,6 +79,7 @@ fn pool(pool: &v1::Pool) -> Value {
         "processes": list(&pool.processes, process),
         "exits": list(&pool.exits, exit),
         "waiting_for": pool.waiting_for,
+        "oob": oob::oob(&pool.oob.clone().unwrap_or_default()),
     })
 }
 
@@ -99,6 +102,7 @@ fn slots(slots: &v1::Slots) -> Value {
         "deferred": slots.deferred,
         "idle": slots.idle,
         "withdrawn": slots.withdrawn,
+        "out_of_band": slots.out_of_band,
     })
 }
 
@@ -157,6 +161,7 @@ fn process(process: &v1::Process) -> Value {
         "id": process.id,
         "pid": process.pid,
         "state": process.state,
+        "oob": process.oob,
         "generation": process.generation,
         "slots": process.slots,
         "requests": process.requests,
@@ -168,6 +173,7 @@ fn process(process: &v1::Process) -> Value {
         "deferred_us": process.deferred_us,
         "idle_us": process.idle_us,
         "withdrawn_us": process.withdrawn_us,
+        "out_of_band_us": process.out_of_band_us,
         "sdk": process.sdk,
         "runtime": process.runtime,
         "readiness": process.readiness,

@@ -13,7 +13,9 @@ use maitred_engine::time::Time;
 use maitred_proto::v1;
 
 use super::stats::{Quantiles, Stats, Summary};
+use crate::supervise::OobEnd;
 
+mod oob;
 mod reason;
 mod waiting;
 
@@ -130,6 +132,24 @@ pub fn reply(facts: &Facts, snapshot: &Snapshot, stats: &Stats) -> v1::StatusRep
     }
 }
 
+/// What waits and what is out at this moment, and `ends`, newest first.
+#[must_use]
+pub fn oob_history<'a>(
+    facts: &Facts,
+    snapshot: &Snapshot,
+    ends: impl Iterator<Item = &'a OobEnd>,
+) -> v1::OobHistoryReply {
+    let pools = snapshot.pools.iter().map(|picture| {
+        let name = facts.pools.get(&picture.pool).map(|own| own.name.clone());
+        v1::OobPool { name: name.unwrap_or_default(), oob: Some(oob::oob(picture)) }
+    });
+    v1::OobHistoryReply {
+        now_us: facts.unix_us(snapshot.now),
+        pools: pools.collect(),
+        history: ends.map(|end| oob::entry(end, facts)).collect(),
+    }
+}
+
 impl Facts {
     fn unix_us(&self, time: Time) -> u64 {
         self.started_unix_us + us(time.since(Time::default()))
@@ -164,6 +184,7 @@ impl View<'_> {
             processes: picture.processes.iter().map(|process| self.process(process)).collect(),
             exits: own.exits.iter().map(|exit| ended(exit, snapshot.now)).collect(),
             waiting_for: waiting::waiting_for(picture, snapshot.now),
+            oob: Some(oob::oob(picture)),
         }
     }
 
@@ -200,7 +221,9 @@ impl View<'_> {
             running_us: us(picture.running),
             deferred_us: us(picture.deferred),
             idle_us: us(picture.idle),
-            withdrawn_us: us(picture.withdrawn + picture.out_of_band),
+            withdrawn_us: us(picture.withdrawn),
+            out_of_band_us: us(picture.out_of_band),
+            oob: oob::kind_of(self.picture, picture.process),
             sdk: own.sdk.clone(),
             runtime: own.runtime.clone(),
             readiness: own.readiness.clone(),
@@ -230,7 +253,8 @@ fn slots(pool: &PoolPicture) -> v1::Slots {
         running: slots.running,
         deferred: slots.deferred,
         idle: slots.idle,
-        withdrawn: slots.withdrawn + slots.out_of_band,
+        withdrawn: slots.withdrawn,
+        out_of_band: slots.out_of_band,
     }
 }
 
@@ -305,7 +329,7 @@ fn state(phase: PhasePicture) -> &'static str {
         PhasePicture::Serving => "serving",
         PhasePicture::Isolated => "isolated",
         PhasePicture::Quiescing => "quiescing",
-        PhasePicture::Out => "out of band",
+        PhasePicture::Out => "oob",
         PhasePicture::Retiring => "retiring",
         PhasePicture::Draining => "draining",
         PhasePicture::Leaving => "leaving",

@@ -3,17 +3,20 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use maitred_engine::event::{ExitStatus, Failure, Outcome, Refusal, Times};
+use maitred_engine::event::{
+    ExitStatus, Failure, OobAsk, OobBy, OobOutcome, OobRecord, Outcome, Refusal, Times,
+};
 use maitred_engine::id::{PoolId, ProcessId, RequestId};
 use maitred_engine::snapshot::{
-    OobPicture, PhasePicture, PoolPicture, ProcessPicture, QueuePicture, SlotCounts, SlotPicture,
-    Snapshot, Totals,
+    OobAskPicture, OobPicture, OobWaitsFor, PhasePicture, PoolPicture, ProcessPicture,
+    QueuePicture, SlotCounts, SlotPicture, Snapshot, Totals,
 };
 use maitred_engine::time::Time;
 use maitred_proto::v1;
 
 use super::picture::{self, ExitFacts, Facts, PoolFacts, ProcessFacts};
 use super::stats::Stats;
+use crate::supervise::OobEnd;
 
 /// The one pool of the samples.
 pub(super) const POOL: PoolId = PoolId(1);
@@ -113,11 +116,35 @@ impl Sample {
         sample
     }
 
+    /// Adds a process that is out of band, while another one waits for its turn.
+    pub(super) fn out_of_band(&mut self) -> &mut Self {
+        self.process(4141, PhasePicture::Out, "---");
+        let ask = |process, reason: &str, waits_for| OobAskPicture {
+            process: ProcessId(process),
+            what: oob_ask(reason),
+            age: Duration::from_millis(700),
+            overdue: false,
+            coalesced: 0,
+            given_up: 0,
+            waits_for,
+            out: waits_for.is_none().then_some(Duration::from_millis(212)),
+        };
+        let asks = vec![
+            ask(141, "1000 requests", None),
+            ask(121, "1000 requests", Some(OobWaitsFor::Limit)),
+        ];
+        let pool = self.pool();
+        pool.oob = OobPicture { concurrent: 1, min_ready: 1, peak: 1, small_pool: false, asks };
+        pool.totals.oob = BTreeMap::from([(OobOutcome::Done, 41), (OobOutcome::Failed, 1)]);
+        self
+    }
+
     /// Adds a process whose slots are drawn as in a reply.
     pub(super) fn process(&mut self, pid: u32, phase: PhasePicture, slots: &str) -> &mut Self {
         let number = ProcessId(u64::from(pid - 4000));
         let booted = phase != PhasePicture::Booting;
-        let slots: Vec<SlotPicture> = slots.chars().map(slot).collect();
+        let away = matches!(phase, PhasePicture::Quiescing | PhasePicture::Out);
+        let slots: Vec<SlotPicture> = slots.chars().map(|letter| slot(letter, away)).collect();
         let hour = secs(3600);
         let picture = ProcessPicture {
             retired: None,
@@ -135,8 +162,8 @@ impl Sample {
             running: if booted { hour * 58 } else { Duration::ZERO },
             deferred: if booted { hour * 9 } else { Duration::ZERO },
             idle: if booted { hour * 32 } else { Duration::ZERO },
-            withdrawn: if booted { hour } else { Duration::ZERO },
-            out_of_band: Duration::ZERO,
+            withdrawn: Duration::ZERO,
+            out_of_band: if booted { hour } else { Duration::ZERO },
         };
         let facts = ProcessFacts {
             sdk: if booted { "maitred-python 0.1.0".to_owned() } else { String::new() },
@@ -178,6 +205,11 @@ impl Sample {
         &mut self.snapshot.pools[0]
     }
 
+    /// With these outcomes, the newest first.
+    pub(super) fn oob_history(&self, ends: &[OobEnd]) -> v1::OobHistoryReply {
+        picture::oob_history(&self.facts, &self.snapshot, ends.iter())
+    }
+
     pub(super) fn reply(&self) -> v1::StatusReply {
         picture::reply(&self.facts, &self.snapshot, &self.stats)
     }
@@ -201,6 +233,31 @@ impl Sample {
     }
 }
 
+/// What became of an ask of a minute ago.
+pub(super) fn oob_end(pid: u32, outcome: OobOutcome, took: Option<Duration>) -> OobEnd {
+    let record = OobRecord {
+        what: oob_ask("1000 requests"),
+        asked_at: Time(NOW.0 - 60_000_000_000),
+        waited: Duration::from_millis(35),
+        took,
+        overdue: false,
+        coalesced: 0,
+        given_up: 0,
+        outcome,
+    };
+    OobEnd { process: ProcessId(u64::from(pid - 4000)), pid, record }
+}
+
+fn oob_ask(reason: &str) -> OobAsk {
+    OobAsk {
+        kind: "gc".to_owned(),
+        reason: reason.to_owned(),
+        by: OobBy::App,
+        expected: None,
+        not_later_than: None,
+    }
+}
+
 /// A process that ended a bit more than four minutes ago.
 pub(super) fn exit_of(number: u64) -> ExitFacts {
     ExitFacts {
@@ -216,11 +273,12 @@ pub(super) fn exit_of(number: u64) -> ExitFacts {
     }
 }
 
-fn slot(letter: char) -> SlotPicture {
+fn slot(letter: char, away: bool) -> SlotPicture {
     match letter {
         'R' => SlotPicture::Running(RequestId(1)),
         'D' => SlotPicture::Deferred(RequestId(2)),
         '.' => SlotPicture::Idle,
+        '-' if away => SlotPicture::OutOfBand,
         '-' => SlotPicture::Withdrawn,
         other => panic!("{other} is no state of a slot"),
     }

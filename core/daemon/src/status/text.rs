@@ -8,6 +8,7 @@ use maitred_proto::v1;
 use super::json;
 
 mod lines;
+pub mod oob;
 mod table;
 mod units;
 
@@ -30,7 +31,7 @@ pub fn render(reply: &v1::StatusReply) -> String {
         out.push('\n');
         pool(&mut out, one, reply.now_us);
     }
-    out.push_str("More: maitred status --watch | maitred status --json\n");
+    out.push_str("More: maitred oob | maitred status --watch | maitred status --json\n");
     out
 }
 
@@ -76,6 +77,7 @@ fn pool(out: &mut String, pool: &v1::Pool, now_us: u64) {
     }
     out.push_str(&slots(&pool.slots.unwrap_or_default()));
     out.push_str(&traffic(&pool.traffic.unwrap_or_default()));
+    out.push_str(&oob::summary(&pool.oob.clone().unwrap_or_default()));
     out.push('\n');
     if !pool.processes.is_empty() {
         table::draw(out, &pool.processes);
@@ -137,6 +139,9 @@ fn slots(slots: &v1::Slots) -> String {
     );
     if slots.withdrawn > 0 {
         text.push_str(&format!(" + {} withdrawn", slots.withdrawn));
+    }
+    if slots.out_of_band > 0 {
+        text.push_str(&format!(" + {} out of band", slots.out_of_band));
     }
     text + "\n"
 }

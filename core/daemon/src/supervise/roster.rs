@@ -10,6 +10,7 @@ use maitred_engine::time::Time;
 use maitred_proto::message::Hello;
 use rustc_hash::FxHashMap;
 
+use super::oob::{OobEnd, OobEnds};
 use crate::os::cgroup;
 use crate::process::output::Capture;
 use crate::status::picture::ExitFacts;
@@ -101,6 +102,7 @@ pub struct Roster {
     tokens: FxHashMap<[u8; TOKEN_LEN], ProcessId>,
     members: BTreeMap<ProcessId, Member>,
     exits: VecDeque<Exit>,
+    oob: OobEnds,
     /// How often the kernel has killed in our control group for want of memory.
     memory_kills: Option<u64>,
 }
@@ -139,6 +141,7 @@ impl Default for Roster {
             tokens: FxHashMap::default(),
             members: BTreeMap::new(),
             exits: VecDeque::new(),
+            oob: OobEnds::default(),
             memory_kills: cgroup::out_of_memory_kills(),
         }
     }
@@ -230,6 +233,10 @@ impl Roster {
                 exit.replaced_in = Some(now.since(exit.at));
             }
         }
+        if let Notice::OobEnded { process, record } = notice {
+            let (process, pid) = (*process, self.pid_of(*process));
+            self.oob.push(OobEnd { process, pid, record: record.clone() });
+        }
     }
 
     /// The pool of a process.
@@ -277,6 +284,11 @@ impl Roster {
     /// Those that ended, newest first.
     pub fn exits(&self) -> impl Iterator<Item = &Exit> {
         self.exits.iter()
+    }
+
+    /// What became of out-of-band work, newest first.
+    pub fn oob_ends(&self) -> impl Iterator<Item = &OobEnd> {
+        self.oob.iter()
     }
 
     fn end(&mut self, process: ProcessId, status: Option<ExitStatus>, at: Time) {

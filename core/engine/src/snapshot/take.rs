@@ -70,6 +70,7 @@ impl Engine {
             concurrent: limits.concurrent,
             min_ready: limits.min_ready,
             small_pool: pool.is_small(),
+            peak: u32::try_from(pool.budget.peak).unwrap_or(u32::MAX),
             asks: open.map(picture).collect(),
         }
     }

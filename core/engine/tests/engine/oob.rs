@@ -83,13 +83,14 @@ fn no_more_than_the_limit_are_away_at_once() {
     300ms p3 out-of-band work: Done
             ! gc of p3: Done, waited 200ms, took 100ms
     ");
+    assert_eq!(t.pool().oob.peak, 1);
 }
 
 #[test]
 fn the_limit_may_be_more_than_one() {
     let mut t = Script::serving(two_at_once(4), 1);
     t.ask(1).ask(2).ask(3);
-    assert_eq!(t.pool().slots.out_of_band, 2);
+    assert_eq!((t.pool().slots.out_of_band, t.pool().oob.peak), (2, 2));
     assert_eq!(waits_for(&t)[2], (ProcessId(3), Some(OobWaitsFor::Limit)));
 }
 

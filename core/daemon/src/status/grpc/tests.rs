@@ -3,9 +3,13 @@
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
 
+use maitred_engine::event::OobOutcome;
+use maitred_proto::v1::out_of_band_client::OutOfBandClient;
 use maitred_proto::v1::recorder_client::RecorderClient;
 use maitred_proto::v1::status_client::StatusClient;
-use maitred_proto::v1::{DumpRequest, GetRequest, StatusReply, WatchRequest};
+use maitred_proto::v1::{
+    DumpRequest, GetRequest, OobHistoryRequest, OobRunRequest, StatusReply, WatchRequest,
+};
 use tokio::time::timeout;
 use tonic::transport::{Channel, Endpoint};
 use tonic_health::pb::health_check_response::ServingStatus;
@@ -14,7 +18,7 @@ use tonic_health::pb::{HealthCheckRequest, HealthCheckResponse};
 use tonic_reflection::pb::{v1 as reflection_v1, v1alpha as reflection_v1alpha};
 
 use super::*;
-use crate::status::samples::Sample;
+use crate::status::samples::{Sample, oob_end};
 
 /// Ends a test that hangs; nothing takes that long.
 const HANGS: Duration = Duration::from_secs(20);
@@ -37,6 +41,16 @@ impl Source for Fake {
     /// Pieces of all sizes, among them none and more than fits into one message.
     fn recording(&self) -> Vec<Bytes> {
         [1, 0, 300_000, 65_536].into_iter().map(|len| vec![b'r'; len].into()).collect()
+    }
+
+    fn oob_history(&self) -> v1::OobHistoryReply {
+        let end = oob_end(4121, OobOutcome::Done, Some(Duration::from_millis(180)));
+        Sample::serving().out_of_band().oob_history(&[end])
+    }
+
+    fn run_oob(&self, pid: Option<u32>, _kind: &str) -> Vec<u32> {
+        let known = [4121, 4127];
+        known.into_iter().filter(|known| pid.is_none_or(|pid| pid == *known)).collect()
     }
 }
 
@@ -182,7 +196,7 @@ async fn a_health_watch_tells_changes_only() {
 async fn reflection_lists_the_services_in_both_versions() {
     let served = served();
     let expected = |names: Vec<String>| {
-        for service in ["maitred.v1.Status", "grpc.health.v1.Health"] {
+        for service in ["maitred.v1.Status", "maitred.v1.OutOfBand", "grpc.health.v1.Health"] {
             assert!(names.iter().any(|name| name == service), "{names:?}");
         }
     };
@@ -240,5 +254,26 @@ async fn a_dump_comes_in_pieces_that_any_client_takes() {
     }
     assert!(sizes.iter().all(|size| (1..=65_536).contains(size)), "{sizes:?}");
     assert_eq!(sizes.iter().sum::<usize>(), 365_537);
+    served.leave().await;
+}
+
+#[tokio::test]
+async fn out_of_band_work_is_listed_and_started() {
+    let served = served();
+    let mut client = OutOfBandClient::new(channel(&served.path).await);
+    let listed = client.history(OobHistoryRequest {}).await.unwrap().into_inner();
+    assert_eq!(listed.history[0].outcome, "done");
+    let asked = |pid, all, kind: &str| OobRunRequest { pid, all, kind: kind.to_owned() };
+    let reply = client.run(asked(4127, false, "warm")).await.unwrap().into_inner();
+    assert_eq!((reply.kind, reply.pids), ("warm".to_owned(), vec![4127]));
+    let reply = client.run(asked(0, true, "")).await.unwrap().into_inner();
+    assert_eq!((reply.kind, reply.pids), ("gc".to_owned(), vec![4121, 4127]));
+    let unknown = client.run(asked(1, false, "")).await.unwrap_err();
+    assert_eq!(unknown.code(), tonic::Code::NotFound);
+    assert_eq!(unknown.message(), "no process that is up has pid 1");
+    for wrong in [asked(0, false, ""), asked(4121, true, ""), asked(0, true, &"x".repeat(65))] {
+        let refused = client.run(wrong).await.unwrap_err();
+        assert_eq!(refused.code(), tonic::Code::InvalidArgument);
+    }
     served.leave().await;
 }

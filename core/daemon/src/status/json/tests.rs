@@ -1,11 +1,12 @@
 //! The JSON, held to the descriptor of the API.
 
+use maitred_engine::event::OobOutcome;
 use prost::Message as _;
 use prost_types::field_descriptor_proto::{Label, Type};
 use prost_types::{DescriptorProto, FieldDescriptorProto, FileDescriptorSet};
 
 use super::*;
-use crate::status::samples::Sample;
+use crate::status::samples::{Sample, oob_end};
 
 /// The messages of the API by their full names.
 fn message(set: &FileDescriptorSet, name: &str) -> DescriptorProto {
@@ -60,6 +61,7 @@ fn sample() -> v1::StatusReply {
     let mut sample = Sample::serving();
     let pool = sample.facts.pools.values_mut().next().unwrap();
     pool.exits[0].last_lines.push("bye".to_owned());
+    sample.out_of_band();
     sample.reply()
 }
 
@@ -68,6 +70,10 @@ fn every_field_of_the_api_is_in_the_json() {
     let set = FileDescriptorSet::decode(v1::DESCRIPTOR).unwrap();
     let root = message(&set, ".maitred.v1.StatusReply");
     compare(&set, &root, &reply(&sample()), "reply");
+    let root = message(&set, ".maitred.v1.OobHistoryReply");
+    let ends = [oob_end(4121, OobOutcome::Done, None)];
+    let listed = Sample::serving().out_of_band().oob_history(&ends);
+    compare(&set, &root, &oob::history(&listed), "history");
 }
 
 #[test]

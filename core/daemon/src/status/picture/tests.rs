@@ -1,7 +1,10 @@
 //! What of the engine and the daemon lands where in a reply.
 
+use maitred_engine::event::OobOutcome;
+use maitred_engine::snapshot::OobWaitsFor;
+
 use super::*;
-use crate::status::samples::{NOW, Sample, exit_of};
+use crate::status::samples::{NOW, Sample, exit_of, oob_end};
 
 fn pool(sample: &Sample) -> v1::Pool {
     sample.reply().pools.remove(0)
@@ -92,6 +95,10 @@ fn what_a_request_waits_for_is_named() {
     assert_eq!(pool(&sample).waiting_for, "a slot or a boot (2 of 3, 3.1s)");
     assert_eq!(pool(Sample::serving().waiting(1)).waiting_for, "a slot");
 
+    let mut small = Sample::empty();
+    small.process(4004, PhasePicture::Out, "-").waiting(1);
+    assert_eq!(pool(&small).waiting_for, "OOB of pid 4004");
+
     let mut alone = Sample::empty();
     alone.process(4001, PhasePicture::Isolated, "R-").waiting(1);
     assert_eq!(pool(&alone).waiting_for, "a suspect that runs alone");
@@ -142,4 +149,47 @@ fn traffic_is_that_of_the_last_five_minutes() {
     assert_eq!(traffic.window_us, 270_000_000);
     assert_eq!(traffic.wait.unwrap().count, 28_000);
     assert!(traffic.deferred_share > 0.11 && traffic.deferred_share < 0.12, "{traffic:?}");
+}
+
+#[test]
+fn slots_out_of_band_are_told_apart_from_others_that_are_withdrawn() {
+    let pool = pool(Sample::serving().out_of_band());
+    let slots = pool.slots.unwrap();
+    assert_eq!((slots.total, slots.withdrawn, slots.out_of_band), (12, 2, 3));
+    let out = pool.processes.iter().find(|process| process.pid == 4141).unwrap();
+    assert_eq!((&*out.state, &*out.oob, &*out.slots), ("oob", "gc", "---"));
+    assert_eq!(out.out_of_band_us, 3_600_000_000);
+    let other = pool.processes.iter().find(|process| process.pid == 4121).unwrap();
+    assert_eq!(other.oob, "", "what waits for its turn is not quiescing");
+}
+
+#[test]
+fn an_ask_says_what_it_waits_for() {
+    let waits_for = |what, concurrent, min_ready| {
+        let mut sample = Sample::serving();
+        let oob = &mut sample.out_of_band().pool().oob;
+        (oob.concurrent, oob.min_ready) = (concurrent, min_ready);
+        oob.asks[1].waits_for = Some(what);
+        pool(&sample).oob.unwrap().asks[1].waits_for.clone()
+    };
+    assert_eq!(waits_for(OobWaitsFor::Limit, 1, 1), "one at a time");
+    assert_eq!(waits_for(OobWaitsFor::Limit, 3, 1), "3 at a time");
+    assert_eq!(waits_for(OobWaitsFor::Floor, 1, 1), "another process that serves");
+    assert_eq!(waits_for(OobWaitsFor::Floor, 1, 2), "2 others that serve");
+    assert_eq!(waits_for(OobWaitsFor::Slots, 1, 1), "its last requests");
+    assert_eq!(waits_for(OobWaitsFor::Queue, 1, 1), "an empty queue");
+}
+
+#[test]
+fn a_history_has_the_times_of_its_beginning_and_its_end() {
+    let done = oob_end(4121, OobOutcome::Done, Some(Duration::from_millis(180)));
+    let never = oob_end(4127, OobOutcome::Dropped, None);
+    let history = Sample::serving().oob_history(&[done, never]).history;
+    let asked = 1_700_273_540_000_000;
+    let times: Vec<_> = history
+        .iter()
+        .map(|entry| (entry.requested_at_us, entry.started_at_us, entry.ended_at_us))
+        .collect();
+    assert_eq!(times[0], (asked, asked + 35_000, asked + 215_000));
+    assert_eq!(times[1], (asked, 0, asked + 35_000));
 }

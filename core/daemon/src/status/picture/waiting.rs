@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use maitred_engine::snapshot::{PhasePicture, PoolPicture};
+use maitred_engine::snapshot::{PhasePicture, PoolPicture, ProcessPicture};
 use maitred_engine::time::Time;
 
 /// Empty when nothing waits.
@@ -25,6 +25,7 @@ pub(super) fn waiting_for(pool: &PoolPicture, now: Time) -> String {
         parts.push("a suspect that runs alone".to_owned());
     }
     parts.extend(boot);
+    parts.extend(out_of_band(pool));
     if parts.is_empty() {
         parts.push(next_boot(pool, now));
     }
@@ -35,6 +36,17 @@ pub(super) fn waiting_for(pool: &PoolPicture, now: Time) -> String {
 fn boot(pool: &PoolPicture, longest: Duration) -> String {
     let booting = pool.processes.iter().filter(|p| p.phase == PhasePicture::Booting).count();
     format!("a boot ({booting} of {}, {:.1}s)", pool.processes.len(), longest.as_secs_f64())
+}
+
+/// The processes that are kept from requests for out-of-band work.
+fn out_of_band(pool: &PoolPicture) -> Option<String> {
+    let away = |process: &&ProcessPicture| {
+        matches!(process.phase, PhasePicture::Quiescing | PhasePicture::Out)
+    };
+    let away = pool.processes.iter().filter(away);
+    let pids: Vec<String> =
+        away.map(|process| process.pid.unwrap_or_default().to_string()).collect();
+    (!pids.is_empty()).then(|| format!("OOB of pid {}", pids.join(", ")))
 }
 
 fn next_boot(pool: &PoolPicture, now: Time) -> String {

@@ -37,6 +37,16 @@ pub(super) fn fill(start: &str, parts: &[String], gap: &str, indent: &str) -> St
     out
 }
 
+/// At most so many columns of a text from outside.
+pub(super) fn clip(text: &str, room: usize) -> String {
+    let text = clean(text);
+    if columns(&text) <= room {
+        return text;
+    }
+    let kept: String = text.chars().take(room.saturating_sub(2)).collect();
+    kept + ".."
+}
+
 /// `left`, and `right` ending at the given column, or after a gap if there is no room.
 pub(super) fn right(left: &str, right: &str, end: usize) -> String {
     let room = end.saturating_sub(columns(left) + columns(right)).max(3);

@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use maitred_engine::event::ExitStatus;
-use maitred_engine::snapshot::PhasePicture;
+use maitred_engine::event::{ExitStatus, OobOutcome};
+use maitred_engine::snapshot::{OobPicture, PhasePicture};
 
 use super::*;
 use crate::status::picture::ExitFacts;
-use crate::status::samples::{NOW, Sample, exit_of};
+use crate::status::samples::{NOW, Sample, exit_of, oob_end};
+use crate::supervise::OobEnd;
 
 /// The text, once more within its columns.
 fn text(sample: &Sample) -> String {
@@ -34,7 +35,7 @@ fn a_serving_pool() {
       service       219 ms  399 ms  416 ms    dispatch to response complete
       deferred       56 ms   56 ms   56 ms    11% of requests, 2.7% of slot time
 
-        PID STATE    SLOTS REQUESTS LAST     UP  CPU   RSS    RUN  DEF WDRN IDLE
+        PID STATE    SLOTS REQUESTS LAST     UP  CPU   RSS    RUN  DEF  OOB IDLE
        4121 serving  RRD     345612   0s  3h12m  61%  212M    58%   9%   1%  32%
        4127 serving  R..     345612   0s  3h12m  61%  212M    58%   9%   1%  32%
        4133 draining D--     345612   0s  3h12m  61%  212M    58%   9%   1%  32%
@@ -45,7 +46,7 @@ fn a_serving_pool() {
                          + running 4 + queued 0
       failed: app_error 9  process_died 3
       refused: queue_full 187
-    More: maitred status --watch | maitred status --json
+    More: maitred oob | maitred status --watch | maitred status --json
     "#);
 }
 
@@ -69,13 +70,13 @@ fn a_booting_pool() {
       service            -       -       -    dispatch to response complete
       deferred           -       -       -    0% of requests, 0% of slot time
 
-        PID STATE    SLOTS REQUESTS LAST     UP  CPU   RSS    RUN  DEF WDRN IDLE
+        PID STATE    SLOTS REQUESTS LAST     UP  CPU   RSS    RUN  DEF  OOB IDLE
        4201 booting               0    -     3s  61%  212M      -    -    -    -
        4202 booting               0    -     3s  61%  212M      -    -    -    -
        R running  D deferred: response sent, slot not free  . idle  - withdrawn
 
       arrived 2 = done 0 + failed 0 + refused 0 + left 0 + running 0 + queued 2
-    More: maitred status --watch | maitred status --json
+    More: maitred oob | maitred status --watch | maitred status --json
     "#);
 }
 
@@ -121,7 +122,7 @@ fn a_pool_whose_app_does_not_import_shows_the_traceback() {
        4201 ended 4m6s ago: exited with code 1; never ready
 
       arrived 0 = done 0 + failed 0 + refused 0 + left 0 + running 0 + queued 0
-    More: maitred status --watch | maitred status --json
+    More: maitred oob | maitred status --watch | maitred status --json
     "#);
 }
 
@@ -144,12 +145,12 @@ fn requests_that_wait_are_explained() {
       service            -       -       -    dispatch to response complete
       deferred           -       -       -    0% of requests, 0% of slot time
 
-        PID STATE    SLOTS REQUESTS LAST     UP  CPU   RSS    RUN  DEF WDRN IDLE
+        PID STATE    SLOTS REQUESTS LAST     UP  CPU   RSS    RUN  DEF  OOB IDLE
        4121 serving  RRD     345612   0s  3h12m  61%  212M    58%   9%   1%  32%
        R running  D deferred: response sent, slot not free  . idle  - withdrawn
 
       arrived 0 = done 0 + failed 0 + refused 0 + left 0 + running 0 + queued 0
-    More: maitred status --watch | maitred status --json
+    More: maitred oob | maitred status --watch | maitred status --json
     "#);
 }
 
@@ -173,7 +174,7 @@ fn a_draining_pool() {
       service            -       -       -    dispatch to response complete
       deferred           -       -       -    0% of requests, 0% of slot time
 
-        PID STATE    SLOTS REQUESTS LAST     UP  CPU   RSS    RUN  DEF WDRN IDLE
+        PID STATE    SLOTS REQUESTS LAST     UP  CPU   RSS    RUN  DEF  OOB IDLE
        4121 draining R-      345612   0s  3h12m  61%  212M    58%   9%   1%  32%
        4127 leaving  --      345612   0s  3h12m  61%  212M    58%   9%   1%  32%
        R running  D deferred: response sent, slot not free  . idle  - withdrawn
@@ -181,7 +182,7 @@ fn a_draining_pool() {
       arrived 0 = done 0 + failed 0 + refused 0 + left 0 + running 0 + queued 0
       retried in another process: 4
       slots freed by reconciliation: 1
-    More: maitred status --watch | maitred status --json
+    More: maitred oob | maitred status --watch | maitred status --json
     "#);
 }
 
@@ -193,7 +194,7 @@ fn a_core_without_a_pool_says_so() {
     maitred 0.1.0 (pid 4102)   up 3d 04h   0.0.0.0:8000   142 clients, 9 sending
 
     no app is served yet
-    More: maitred status --watch | maitred status --json
+    More: maitred oob | maitred status --watch | maitred status --json
     "#);
 }
 
@@ -251,4 +252,62 @@ fn quantities_are_said_as_people_say_them() {
     assert_eq!(shares, ["0%", "<0.01%", "0.02%", "3.4%", "11%", "100%"]);
     let sizes = [0, 1023, 1024, 212 << 20, 1_181_116_006, 1023 << 20, 4 << 40];
     assert_eq!(sizes.map(units::bytes), ["0", "1023", "1.0K", "212M", "1.1G", "1.0G", "4.0T"]);
+}
+
+#[test]
+fn out_of_band_work_has_a_line_of_the_status() {
+    let text = text(Sample::serving().out_of_band());
+    let shown: Vec<&str> =
+        text.lines().filter(|line| line.contains("oob") || line.contains("slots ")).collect();
+    insta::assert_snapshot!(shown.join("\n"), @r"
+      slots      12 = 3 running + 2 deferred + 2 idle + 2 withdrawn + 3 out of band
+      oob        1 of 1 out: pid 4141 gc 0.2s    1 waiting: pid 4121, one at a time
+       4141 oob gc   ---     345612   0s  3h12m  61%  212M    58%   9%   1%  32%
+    More: maitred oob | maitred status --watch | maitred status --json
+    ");
+    let mut quiet = Sample::serving();
+    quiet.out_of_band().pool().oob.asks.clear();
+    assert!(self::text(&quiet).contains("  oob        0 of 1 out    done 41  failed 1\n"));
+}
+
+#[test]
+fn the_page_about_out_of_band_work() {
+    let mut late = oob_end(4133, OobOutcome::Overstayed, Some(Duration::from_secs(60)));
+    late.record.overdue = true;
+    late.record.coalesced = 2;
+    let mut long = oob_end(4121, OobOutcome::Withdrawn, None);
+    long.record.what.kind = "a-kind-with-a-long-name".to_owned();
+    let ends = [oob_end(4127, OobOutcome::Done, Some(Duration::from_millis(180))), late, long];
+    let mut sample = Sample::serving();
+    insta::assert_snapshot!(page(sample.out_of_band(), &ends), @r"
+    shop   1 of 1 out   most at once 1   1 must serve   done 41  failed 1
+       4141 gc       out for 0.2s, asked 0.7s ago by app, 1000 requests
+       4121 gc       waits: one at a time, asked 0.7s ago by app, 1000 requests
+
+        PID KIND     BY       OUTCOME     AGO  WAITED    TOOK  REASON
+       4127 gc       app      done        59s   35 ms  180 ms  1000 requests
+       4133 gc       app      overstayed   0s   35 ms    60 s  overdue; 3 asks; 10..
+       4121 a-kind.. app      withdrawn   59s   35 ms       -  1000 requests
+    ");
+    let pool = sample.pool();
+    pool.oob = OobPicture { concurrent: 1, min_ready: 1, small_pool: true, ..pool.oob.clone() };
+    pool.oob.asks.clear();
+    pool.totals.oob.clear();
+    insta::assert_snapshot!(page(&sample, &[]), @r"
+    shop   0 of 1 out   most at once 1   1 must serve
+      too few processes to spare one: done on an empty queue only
+
+    nothing was done out of band yet; to begin: maitred oob run --all
+    ");
+    let many: Vec<_> = (0..30).map(|_| oob_end(4127, OobOutcome::Done, None)).collect();
+    assert!(page(&sample, &many).contains("and 10 before these: maitred oob --json"));
+}
+
+fn page(sample: &Sample, ends: &[OobEnd]) -> String {
+    let text = oob::history(&sample.oob_history(ends));
+    for line in text.lines() {
+        assert!(lines::columns(line) <= COLUMNS, "{line:?} is too long");
+        assert_eq!(line.trim_end(), line, "spaces at the end");
+    }
+    text
 }
