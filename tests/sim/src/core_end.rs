@@ -15,6 +15,8 @@ pub(crate) struct CoreEnd {
     pub(crate) heard: BytesMut,
     pub(crate) streams: BTreeMap<u64, Stream>,
     pub(crate) slots: Vec<Option<u64>>,
+    /// What was sent ahead and is in no slot yet.
+    pub(crate) early: Option<u64>,
     /// Bytes that the kernel has taken.
     pub(crate) sent: u64,
     /// HELLO came, and was good.
@@ -26,7 +28,8 @@ pub(crate) struct CoreEnd {
 /// A request on its way.
 #[derive(Debug, Clone)]
 pub(crate) struct Stream {
-    pub(crate) slot: u32,
+    /// `None`: it was sent ahead of one.
+    pub(crate) slot: Option<u32>,
     pub(crate) request: RequestId,
     pub(crate) detached: bool,
     /// Its response is complete or broken off.
@@ -40,19 +43,15 @@ pub(crate) struct Stream {
 impl CoreEnd {
     /// The slot that a stream still occupies.
     pub(crate) fn is_in_slot(&self, stream: u64) -> bool {
-        self.streams
-            .get(&stream)
-            .is_some_and(|it| self.slots.get(it.slot as usize) == Some(&Some(stream)))
+        let slot = self.streams.get(&stream).and_then(|it| it.slot);
+        slot.is_some_and(|slot| self.slots.get(slot as usize) == Some(&Some(stream)))
     }
 
     /// The slot of a stream is free.
     pub(crate) fn ready(&mut self, stream: u64) {
         let Some(record) = self.streams.get(&stream) else { return };
         let ended = record.ended;
-        if self.is_in_slot(stream) {
-            let slot = record.slot as usize;
-            self.slots[slot] = None;
-        }
+        self.vacate(stream);
         if ended {
             self.streams.remove(&stream);
         }
@@ -70,18 +69,37 @@ impl CoreEnd {
 
     /// Nothing more is to be expected of a stream.
     pub(crate) fn forget(&mut self, stream: u64) -> Option<Stream> {
-        let in_slot = self.is_in_slot(stream);
-        let record = self.streams.remove(&stream)?;
-        if in_slot {
-            self.slots[record.slot as usize] = None;
+        self.vacate(stream);
+        self.streams.remove(&stream)
+    }
+
+    /// Its slot, or its place ahead of one, is not taken by the stream any more.
+    fn vacate(&mut self, stream: u64) {
+        let slot = self.streams.get(&stream).and_then(|it| it.slot);
+        let place = match slot.and_then(|slot| self.slots.get_mut(slot as usize)) {
+            Some(place) => place,
+            None => &mut self.early,
+        };
+        if *place == Some(stream) {
+            *place = None;
         }
-        Some(record)
+    }
+
+    /// What was sent ahead is in this slot now.
+    pub(crate) fn take_early(&mut self, slot: u32) {
+        let Some(stream) = self.early.take() else { return };
+        if let Some(record) = self.streams.get_mut(&stream) {
+            record.slot = Some(slot);
+        }
+        if let Some(place) = self.slots.get_mut(slot as usize) {
+            *place = Some(stream);
+        }
     }
 
     /// Slots whose request was never handed to the kernel.
     pub(crate) fn unstarted(&self) -> Vec<u32> {
         let slots = self.link.unstarted();
-        slots.filter_map(|stream| Some(self.streams.get(&stream)?.slot)).collect()
+        slots.filter_map(|stream| self.streams.get(&stream)?.slot).collect()
     }
 }
 

@@ -16,6 +16,7 @@ mod world;
 
 pub mod coverage;
 pub mod mutant;
+pub mod replay;
 pub mod rule;
 pub mod run;
 

@@ -1,13 +1,18 @@
-//! `maitred-sim`: plays worlds for as long as it is told, or one of them again.
+//! `maitred-sim`: plays worlds for as long as it is told, or one of them again, or what a core
+//! has recorded.
 //!
 //! Prints the seed of everything that it plays: `maitred-sim world SEED` shows that world again,
 //! word for word.
 
+use std::io::{BufWriter, Write as _};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use anyhow::Context as _;
 use clap::{Parser, Subcommand};
-use maitred_sim::run::{self, COUNT_MIN, Run};
+use maitred_sim::replay::{Shown, replay};
+use maitred_sim::run::{self, COUNT_MIN, Run, STEPS_NORMAL};
 
 /// Attacks the engine and the link in seeded worlds.
 #[derive(Debug, Parser)]
@@ -27,7 +32,8 @@ enum Command {
         /// The first seed; without it a random one, which is printed.
         #[arg(long)]
         seed: Option<u64>,
-        /// Fail when an action was done or a check made at most a thousand times.
+        /// Fail when an action was done or a check made at most a thousand times, unless the run is
+        /// too short for that.
         #[arg(long)]
         covered: bool,
     },
@@ -36,10 +42,18 @@ enum Command {
         /// Its seed.
         seed: u64,
     },
+    /// Replay what a core's flight recorder wrote (`maitred dump FILE`), and print it.
+    Replay {
+        /// The file.
+        file: PathBuf,
+        /// Only say whether the outputs are the recorded ones.
+        #[arg(long)]
+        verdict: bool,
+    },
 }
 
-fn main() -> ExitCode {
-    match Args::parse().command {
+fn main() -> anyhow::Result<ExitCode> {
+    Ok(match Args::parse().command {
         Command::Run { seconds, seed, covered } => {
             play(Duration::from_secs(seconds), seed.unwrap_or_else(random_seed), covered)
         }
@@ -51,7 +65,14 @@ fn main() -> ExitCode {
                 ExitCode::FAILURE
             })
         }
-    }
+        Command::Replay { file, verdict } => {
+            let file = std::fs::read(&file).with_context(|| format!("{}", file.display()))?;
+            let mut out = BufWriter::new(std::io::stdout().lock());
+            let shown = replay(&file, !verdict, &mut out)?;
+            out.flush()?;
+            if shown == Shown::Same { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+        }
+    })
 }
 
 /// Small enough to be typed.
@@ -80,6 +101,10 @@ fn play(time: Duration, seed: u64, covered: bool) -> ExitCode {
         println!("\n{}\n\n{failure}", run::tail(run.next - 1));
         println!("play it again: maitred-sim world {}", run.next - 1);
         return ExitCode::FAILURE;
+    }
+    if covered && coverage.steps < STEPS_NORMAL {
+        println!("too short to judge its counters: a normal run has {STEPS_NORMAL} steps");
+        return ExitCode::SUCCESS;
     }
     let low = run.coverage.low(COUNT_MIN);
     if covered && !low.is_empty() {

@@ -25,6 +25,7 @@ counted! {
         LongQueue => "R5 the queue is longer than its limit",
         ShortWait => "R5 a wait ends before its limit",
         ServesWhoLeft => "R6 who left while queued is served all the same",
+        TellsNoKeeper => "R6 a process is not told to drop what was sent ahead",
         TellsNoApp => "R6 an app is not told that its client left",
         NoOverload => "R7 an overload may begin unnoticed",
         EndlessWait => "R7 a wait for the first boot may last for ever",
@@ -204,6 +205,7 @@ fn is_dropped(mutant: Mutant, output: &Output) -> bool {
         Mutant::LostOutcome => {
             matches!(output, Output::Ended { outcome: Outcome::Completed, .. })
         }
+        Mutant::TellsNoKeeper => matches!(output, Output::CancelEarly { .. }),
         Mutant::TellsNoApp => matches!(output, Output::Cancel { .. }),
         Mutant::NeverBack => matches!(output, Output::Notice(Notice::OobEnded { .. })),
         Mutant::BackToWork => {

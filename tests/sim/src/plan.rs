@@ -29,6 +29,8 @@ pub(crate) struct Plan {
     pub(crate) idempotent: u64,
     /// Requests that are not of the normal class, in a thousand.
     pub(crate) classes: u64,
+    /// Processes that can keep a request until a slot is ready, in a thousand.
+    pub(crate) early: u64,
     /// Kinds of out-of-band work that there are.
     pub(crate) kinds: u64,
     /// How often each action is tried.
@@ -64,30 +66,30 @@ const WEIGHTS: &[(Action, u64)] = &[
     (Action::AppReads, 30),
     (Action::AppDetaches, 8),
     (Action::AppBounces, 6),
-    (Action::OobAsk, 12),
-    (Action::OobTakeBack, 2),
-    (Action::OobOrder, 6),
-    (Action::OobEnd, 40),
-    (Action::WantDrain, 3),
-    (Action::SayGoodbye, 60),
+    (Action::OobAsk, 22),
+    (Action::OobTakeBack, 8),
+    (Action::OobOrder, 9),
+    (Action::OobEnd, 25),
+    (Action::WantDrain, 14),
+    (Action::SayGoodbye, 25),
     (Action::TimePasses, 90),
     (Action::NeedlessTick, 4),
     (Action::Restore, 3),
-    (Action::Die, 6),
+    (Action::Die, 8),
     (Action::CloseLink, 3),
-    (Action::Hang, 4),
+    (Action::Hang, 6),
     (Action::Wake, 10),
     (Action::LoseReady, 3),
-    (Action::LoseEnd, 3),
+    (Action::LoseEnd, 6),
     (Action::ReadyTwice, 3),
-    (Action::ReadyEarly, 1),
+    (Action::ReadyEarly, 12),
     (Action::StrangeStream, 1),
     (Action::DeadStream, 3),
     (Action::Garbage, 1),
-    (Action::PongForgets, 3),
-    (Action::PongInvents, 1),
-    (Action::BounceStarted, 2),
-    (Action::GoodbyeLies, 10),
+    (Action::PongForgets, 4),
+    (Action::PongInvents, 4),
+    (Action::BounceStarted, 6),
+    (Action::GoodbyeLies, 1500),
 ];
 
 impl Action {
@@ -119,6 +121,13 @@ impl Plan {
         // A long body through a narrow socket is many steps of which none is new.
         let buffer_bits = random.between(7, 16);
         let body_bits = random.between(4, 19).min(buffer_bits + 3);
+        // Requests are sent ahead only where one process serves them in the order of their age.
+        let lonely = random.chance(300);
+        let limits = |random: &mut Random| match lonely {
+            true => self::lonely(limits(random)),
+            false => limits(random),
+        };
+        let classes = random.pick(&[0, 300, 700]).unwrap_or_default();
         Self {
             pools: (0..pools).map(|_| limits(random)).collect(),
             slots_max: random.between(1, 4),
@@ -127,7 +136,8 @@ impl Plan {
             delay_max: 1 << random.between(1, 12),
             boot_faults: if calm { 0 } else { random.below(400) },
             idempotent: random.pick(&[500, 800, 1000]).unwrap_or(1000),
-            classes: random.pick(&[0, 300, 700]).unwrap_or_default(),
+            classes: if lonely { 0 } else { classes },
+            early: random.pick(&[0, 500, 1000]).unwrap_or_default(),
             kinds: random.pick(&[1, 3, 20]).unwrap_or(1),
             weights,
             steps,
@@ -153,6 +163,10 @@ impl Plan {
     }
 }
 
+fn lonely(limits: PoolLimits) -> PoolLimits {
+    PoolLimits { processes: 1, routing: Routing::Global, overload: None, ..limits }
+}
+
 fn limits(random: &mut Random) -> PoolLimits {
     let ms = |random: &mut Random, from, to| Duration::from_millis(random.between(from, to));
     PoolLimits {
@@ -175,7 +189,7 @@ fn limits(random: &mut Random) -> PoolLimits {
         overload: random
             .chance(300)
             .then(|| OverloadLimits { target: ms(random, 2, 60), interval: ms(random, 5, 100) }),
-        hand_early: false,
+        hand_early: random.chance(900),
         oob: OobLimits {
             concurrent: random.between(1, 2) as u32,
             min_ready: random.between(0, 2) as u32,

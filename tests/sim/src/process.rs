@@ -22,6 +22,8 @@ pub(crate) struct Process {
     pub(crate) to_core: Wire,
     pub(crate) to_process: Wire,
     pub(crate) work: BTreeMap<u64, Work>,
+    /// Slots that it offered.
+    pub(crate) slots: usize,
     /// The highest stream that was given to its app.
     pub(crate) given: u64,
     /// Streams that are over.
@@ -58,6 +60,10 @@ pub(crate) enum Boot {
 pub(crate) struct Work {
     pub(crate) request: RequestId,
     pub(crate) stage: Stage,
+    /// It was sent ahead, and no slot of its own was ready yet.
+    pub(crate) kept: bool,
+    /// CANCEL came.
+    pub(crate) cancelled: bool,
     /// An informational head was sent.
     pub(crate) informed: bool,
     pub(crate) detached: bool,
@@ -96,6 +102,7 @@ impl Process {
             to_core: Wire::default(),
             to_process: Wire::default(),
             work: BTreeMap::new(),
+            slots: 0,
             given: 0,
             dead_streams: Vec::new(),
             hung: false,
@@ -115,6 +122,19 @@ impl Process {
     /// Whether its app can talk.
     pub(crate) fn is_open(&self) -> bool {
         self.is_awake() && self.boot == Boot::Done && !self.over
+    }
+
+    /// Whether a request may be given to the app. One that was sent ahead begins in a slot that is
+    /// ready, when all that was said before is on its way; and what came after it comes after it.
+    pub(crate) fn may_start(&self, stream: u64) -> bool {
+        let Some(work) = self.work.get(&stream) else { return false };
+        let kept = |(_, work): (&u64, &Work)| work.kept;
+        if work.stage != Stage::New || self.work.range(..stream).any(kept) {
+            return false;
+        }
+        let taken = self.work.values().filter(|work| !work.ready && !work.kept).count();
+        let told = !self.link.wants_transmit() && self.said.is_empty();
+        !work.kept || (taken < self.slots && told)
     }
 
     /// Forgets a stream of which nothing is left to say.

@@ -19,6 +19,7 @@ use crate::rule::{Checked, Rule, Violation};
 
 mod clients;
 mod dispatch;
+mod early;
 mod lines;
 mod oob;
 mod outputs;
@@ -41,6 +42,8 @@ pub(crate) struct Shadow {
     tell: BTreeSet<SlotId>,
     /// Requests that had started in a process that died: that they run again must be told.
     again: BTreeSet<RequestId>,
+    /// Requests that were sent ahead and end: their process must be told.
+    told_early: BTreeSet<RequestId>,
     /// A request of this class came into a full queue: one of a lower class must go.
     evict: Option<(PoolId, Class)>,
     freed: Option<(SlotId, RequestId, Duration, Duration)>,
@@ -112,6 +115,10 @@ pub(crate) struct Process {
     pub(crate) slots: Vec<Slot>,
     detached: BTreeSet<RequestId>,
     wants_drain: bool,
+    /// It can keep a request until a slot is ready.
+    takes_early: bool,
+    /// The one that it keeps, which may be over, and where that begins in what the core sends.
+    early: Option<(RequestId, u64)>,
     drained_at: Option<Time>,
     goodbye: bool,
     /// The core had it ended for its own reasons: its requests are not to blame.
@@ -177,6 +184,8 @@ pub(crate) struct Request {
     suspicions: u32,
     /// The process whose app was given it last.
     seen_by: Option<ProcessId>,
+    /// A liar said that it does not keep it: it may run there all the same.
+    lied_about: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -193,6 +202,12 @@ impl Request {
             Place::Waiting { since } => Some(since),
             _ => None,
         }
+    }
+
+    /// Waits among those whose turn depends on their class and age.
+    fn is_in_line(&self) -> bool {
+        let ahead = matches!(self.line, lines::Line::Ahead(_));
+        self.waiting_since().is_some() && !self.is_suspect() && !ahead
     }
 
     fn is_suspect(&self) -> bool {
@@ -224,7 +239,7 @@ impl Process {
     }
 
     fn is_empty(&self) -> bool {
-        self.taken() == 0 && self.detached.is_empty()
+        self.taken() == 0 && self.detached.is_empty() && self.early.is_none()
     }
 }
 

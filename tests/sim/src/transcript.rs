@@ -46,16 +46,49 @@ impl Transcript {
         self.digest.0.write_u64(now.0);
         serde_json::to_writer(&mut self.digest, input).expect("inputs are plain data");
         if let Some(words) = &mut self.words {
-            let _infallible = writeln!(words, "{:>12.3} ms {input:?}", now.0 as f64 / 1e6);
+            words.push_str(&input_line(now, input));
         }
     }
 
     pub(crate) fn output(&mut self, output: &Output) {
         serde_json::to_writer(&mut self.digest, output).expect("outputs are plain data");
         if let Some(words) = &mut self.words {
-            let _infallible = writeln!(words, "                   {output:?}");
+            words.push_str(&output_line(output));
         }
     }
+}
+
+/// An input in words.
+pub(crate) fn input_line(now: Time, input: &Input) -> String {
+    format!("{:>12.3} ms {}\n", now.0 as f64 / 1e6, shorten(&format!("{input:?}")))
+}
+
+/// An output in words, below the input that led to it.
+pub(crate) fn output_line(output: &Output) -> String {
+    format!("                   {}\n", shorten(&format!("{output:?}")))
+}
+
+/// Numbers of things as everybody writes them: `SlotId { process: ProcessId(3), index: 0 }` is
+/// `p3.0`.
+fn shorten(text: &str) -> String {
+    let mut text = text.to_owned();
+    for (name, short) in [("RequestId(", "r"), ("ProcessId(", "p"), ("PoolId(", "pool")] {
+        while let Some(begin) = text.find(name)
+            && let Some(length) = text[begin..].find(')')
+        {
+            let number = text[begin + name.len()..begin + length].to_owned();
+            text.replace_range(begin..=begin + length, &format!("{short}{number}"));
+        }
+    }
+    let (begins, between) = ("SlotId { process: ", ", index: ");
+    while let Some(begin) = text.find(begins)
+        && let Some(length) = text[begin..].find('}')
+    {
+        let inner = text[begin + begins.len()..begin + length].trim_end();
+        let inner = inner.replace(between, ".");
+        text.replace_range(begin..=begin + length, &inner);
+    }
+    text
 }
 
 #[derive(Default)]

@@ -11,6 +11,7 @@ use maitred_engine::class::Class;
 use maitred_engine::event::Input;
 use maitred_engine::id::{PoolId, ProcessId, RequestId};
 use maitred_engine::time::Time;
+use maitred_recorder::Recorder;
 
 use crate::core_end::CoreEnd;
 use crate::coverage::{Action, Coverage};
@@ -25,6 +26,7 @@ use crate::transcript::Transcript;
 mod app;
 mod clients;
 mod core;
+mod early;
 mod end;
 mod fault;
 mod hear;
@@ -52,6 +54,7 @@ pub struct World {
     ends: BTreeMap<ProcessId, CoreEnd>,
     processes: BTreeMap<ProcessId, Process>,
     closed: bool,
+    recorder: Option<Recorder>,
     /// What happened, for people and for comparison.
     pub transcript: Transcript,
 }
@@ -105,8 +108,21 @@ impl World {
             ends: BTreeMap::new(),
             processes: BTreeMap::new(),
             closed: false,
+            recorder: None,
             transcript: Transcript::default(),
         }
+    }
+
+    /// From now on the engine's flight recorder runs.
+    pub fn record(&mut self, recorder: Recorder) {
+        self.recorder = Some(recorder);
+    }
+
+    /// What the flight recorder has, as a file.
+    #[must_use]
+    pub fn recording(&mut self) -> Vec<u8> {
+        let tape = self.recorder.as_mut().map(Recorder::tape);
+        tape.map(|tape| tape.into_file("0").concat()).unwrap_or_default()
     }
 
     /// Plays the world to its end.

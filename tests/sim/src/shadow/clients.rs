@@ -47,6 +47,7 @@ impl Shadow {
             crashes: 0,
             suspicions: 0,
             seen_by: None,
+            lied_about: false,
         };
         self.requests.insert(request, record);
     }
@@ -58,7 +59,7 @@ impl Shadow {
         if self.departure.is_some() && (self.is_cut() || nobody) {
             return Some(Refusal::Draining);
         }
-        let lower = |it: &Request| !it.is_suspect() && it.traits.class > class;
+        let lower = |it: &Request| it.is_in_line() && it.traits.class > class;
         if !self.is_full(pool) || self.waiting(pool).any(|(_, it)| lower(it)) {
             return None;
         }

@@ -1,6 +1,7 @@
 //! A request goes to a slot: may it, is it its turn, is that the right slot, and is it alone where
 //! it has to be (rules R1, R3 and R13)?
 
+use std::fmt::Display;
 use std::time::Duration;
 
 use maitred_engine::id::{PoolId, RequestId, SlotId};
@@ -39,14 +40,22 @@ impl Shadow {
         let Some(since) = record.waiting_since() else {
             return broken(Rule::R4, format!("{request} was dispatched while it runs"));
         };
+        let ahead = matches!(record.line, Line::Ahead(_));
+        must!(R4, !ahead, "{request} was sent ahead, and is sent again to {slot}");
         let wait = record.wait + self.now.since(since);
         must!(R4, waited == wait, "{request} waited {wait:?}, and is said to have {waited:?}");
-        self.check_slot(record, request, slot)?;
+        self.check_slot(record.pool, request, slot)?;
         self.check_company(record, request, slot)?;
         self.check_line(request, slot)?;
-        self.check_turn(request, slot)?;
+        self.check_turn(request, &slot)?;
         self.check_choice(request, slot)?;
+        self.occupied(request, slot, (wait, begins_at));
+        super::FINE
+    }
 
+    /// A request is in a slot from now on.
+    pub(super) fn occupied(&mut self, request: RequestId, slot: SlotId, what: (Duration, u64)) {
+        let (wait, begins_at) = what;
         let now = self.now;
         self.sent_to.insert(slot.process);
         self.uses += 1;
@@ -57,7 +66,8 @@ impl Shadow {
                 place.begins_at = begins_at;
             }
         }
-        let record = self.requests.get_mut(&request).expect("it was looked at above");
+        self.fact(Fact::ToIdleSlot);
+        let Some(record) = self.requests.get_mut(&request) else { return };
         record.wait = wait;
         record.dispatched = now;
         record.attempts += 1;
@@ -67,12 +77,10 @@ impl Shadow {
             process.isolated = process.isolated.map(|_| now);
             self.fact(Fact::Alone);
         }
-        self.fact(Fact::ToIdleSlot);
-        super::FINE
     }
 
     /// Rule R1.
-    fn check_slot(&self, record: &Request, request: RequestId, slot: SlotId) -> Checked {
+    pub(super) fn check_slot(&self, pool: PoolId, request: RequestId, slot: SlotId) -> Checked {
         let Some(process) = self.processes.get(&slot.process) else {
             return broken(Rule::R1, format!("{request} was sent to {slot}, which is gone"));
         };
@@ -84,12 +92,12 @@ impl Shadow {
         );
         must!(R1, process.is_up(), "{request} was sent to {slot}, whose process is leaving");
         must!(R8, !process.is_out(), "{request} was sent to {slot}, which is out of band");
-        must!(R1, process.pool == record.pool, "{request} was sent to another pool: {slot}");
+        must!(R1, process.pool == pool, "{request} was sent to another pool: {slot}");
         super::FINE
     }
 
     /// Rule R3: of those that wait in the same line it is this one's turn.
-    fn check_turn(&mut self, request: RequestId, slot: SlotId) -> Checked {
+    pub(super) fn check_turn(&mut self, request: RequestId, to: &dyn Display) -> Checked {
         let record = &self.requests[&request];
         let (pool, class, line) = (record.pool, record.traits.class, record.line);
         if line == Line::Unknown {
@@ -104,7 +112,7 @@ impl Shadow {
                 continue;
             }
             let higher = other.traits.class < class;
-            must!(R3, !higher, "{request} was sent to {slot} before {id}, of a higher class");
+            must!(R3, !higher, "{request} was sent to {to} before {id}, of a higher class");
             if other.traits.class == class {
                 let first = if other.arrived < record.arrived { &mut older } else { &mut newer };
                 if other.arrived != record.arrived {

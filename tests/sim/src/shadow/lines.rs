@@ -18,6 +18,8 @@ pub(super) enum Line {
     Shared,
     /// In that of a process.
     Of(ProcessId),
+    /// In none any more: it was sent ahead to this process, the only one.
+    Ahead(ProcessId),
     /// In that of some process: a line had closed and opened again before anybody could look.
     Unknown,
 }
@@ -63,6 +65,7 @@ impl Shadow {
         for (id, request) in self.requests.iter().filter(|(_, it)| waits_in(it, pool)) {
             match request.line {
                 Line::Unknown => unknown += 1,
+                Line::Ahead(_) => {}
                 Line::Of(process) if lens.contains_key(&process) => {
                     *lens.entry(process).or_default() += 1;
                 }

@@ -81,8 +81,16 @@ impl Shadow {
                 self.fact(Fact::Closed);
                 super::FINE
             }
-            Output::HandEarly { .. } | Output::Taken { .. } | Output::CancelEarly { .. } => {
-                broken(Rule::R1, "no process of this world takes requests early".into())
+            Output::HandEarly { request, process, waited } => {
+                self.handed_early(request, process, (waited, begins_at))
+            }
+            Output::Taken { request, slot, waited } => self.early_taken(request, slot, waited),
+            Output::CancelEarly { process, request, .. } => {
+                let its = self.processes.get(&process).and_then(|it| it.early);
+                let its = its.map(|(request, _)| request);
+                must!(R6, its == Some(request), "{process} is told of {request}, not of {its:?}");
+                self.told_early.insert(request);
+                super::FINE
             }
             Output::Fail { .. }
             | Output::Interrupt { .. }
@@ -97,6 +105,12 @@ impl Shadow {
             return broken(Rule::R4, format!("{request} ended again or never came: {outcome:?}"));
         };
         must!(R4, record.pool == pool, "{request} ended in the wrong pool");
+        if matches!(record.line, super::lines::Line::Ahead(_)) && record.waiting_since().is_some() {
+            let told = self.told_early.remove(&request);
+            must!(R6, told, "{request} ended, and the process that keeps it is not told");
+            self.coverage.fact(Fact::EarlyCancelled);
+        }
+        let Some(record) = self.requests.get(&request) else { return super::FINE };
         let overload = outcome == Outcome::Refused(Refusal::Overload);
         let (waits, due) = (record.waiting_since().is_some(), self.patience(record, overload));
         let expected = self.expected.remove(&request);
@@ -153,7 +167,7 @@ impl Shadow {
         let waits = record.waiting_since().is_some() && !record.is_suspect();
         must!(R5, asked && waits, "{request} was turned out of the queue for nobody");
         let turn = (record.traits.class, record.arrived);
-        let behind = |it: &Request| (it.traits.class, it.arrived) > turn && !it.is_suspect();
+        let behind = |it: &Request| (it.traits.class, it.arrived) > turn && it.is_in_line();
         let behind = self.waiting(pool).find(|(_, it)| behind(it)).map(|(id, _)| id);
         must!(R3, behind.is_none(), "{request} made room although {behind:?} is behind it");
         self.fact(Fact::Evicted);

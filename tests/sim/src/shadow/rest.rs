@@ -87,7 +87,11 @@ impl Shadow {
             must!(R5, self.now < due, "{id} waits for longer than it may");
             waiting += 1;
             let turn = (request.traits.class, request.arrived, id);
-            let first = if request.is_suspect() { &mut suspect } else { &mut normal };
+            let first = match request.is_in_line() {
+                true => &mut normal,
+                false if request.is_suspect() => &mut suspect,
+                false => continue,
+            };
             *first = Some(first.map_or(turn, |first: (_, _, _)| turn.min(first)));
         }
         // What came while booting may be more than what may come later.
@@ -356,6 +360,8 @@ impl Shadow {
         let shown = [picture.running, picture.deferred, picture.idle, picture.withdrawn];
         let shown = [shown[0], shown[1], shown[2], shown[3], picture.out_of_band];
         must!(R10, mine == shown, "{id}: slot times are {shown:?}, and were {mine:?}");
+        let beside = process.early.is_some() && process.has_idle_slot();
+        must!(R2, !beside, "{id} keeps {:?} beside an idle slot", process.early);
         let detached = process.detached.len();
         must!(R10, detached == picture.detached as usize, "{id} has {detached} detached");
         self.fact(Fact::SameTable);

@@ -12,7 +12,7 @@ impl Shadow {
     pub(crate) fn app_saw(&mut self, process: ProcessId, request: RequestId) -> Checked {
         let Some(record) = self.requests.get_mut(&request) else { return super::FINE };
         let again = record.seen_by.is_some();
-        let may = record.traits.idempotent && record.traits.body_held;
+        let may = record.traits.idempotent && record.traits.body_held || record.lied_about;
         must!(R13, !again || may, "{request} may not run twice, and reached a second app");
         record.seen_by = Some(process);
         if !may {
@@ -102,8 +102,13 @@ impl Shadow {
                     self.fact(Fact::OccupiedAfterLeave);
                 }
             }
-            // The link lets no READY through before the end.
-            Some(State::Running { .. }) => {}
+            // The link lets no READY through before the end. But where a READY was lost, what was
+            // sent ahead may have ended before the core knew that it had begun.
+            Some(State::Running { .. }) => {
+                if self.processes.get(&slot.process).is_some_and(|it| it.liar) {
+                    self.misbehaved(slot.process);
+                }
+            }
             Some(State::Idle) | None => {
                 if let Some(pool) = self.pool_of(slot.process) {
                     pool.count.stray_readies += 1;
@@ -149,6 +154,7 @@ impl Shadow {
             return super::FINE;
         };
         record.goodbye = true;
+        self.early_returned(process)?;
         for &index in unstarted {
             let slot = SlotId { process, index };
             if let Some(request) = self.live_in(slot) {

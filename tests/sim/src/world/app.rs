@@ -98,11 +98,14 @@ impl World {
         let process = self.process(id);
         match event {
             ProcessEvent::Request { stream, head, .. } => {
+                let kept = head.early_at_us > 0;
                 let number = std::str::from_utf8(&head.request_id).ok();
                 let number = number.and_then(|text| text.parse().ok()).unwrap_or_default();
                 let work = Work {
                     request: RequestId(number),
                     stage: Stage::New,
+                    kept,
+                    cancelled: false,
                     informed: false,
                     detached: false,
                     ready: false,
@@ -115,7 +118,12 @@ impl World {
                     work.unread += data.len();
                 }
             }
-            ProcessEvent::Cancel { .. } => self.shadow.coverage.fact(Fact::CancelHeard),
+            ProcessEvent::Cancel { stream, .. } => {
+                if let Some(work) = process.work.get_mut(&stream) {
+                    work.cancelled = true;
+                }
+                self.shadow.coverage.fact(Fact::CancelHeard);
+            }
             ProcessEvent::Drain { .. } => process.asked_to_leave = true,
             ProcessEvent::Reject(_) => self.close(id),
             ProcessEvent::Welcome(_)
@@ -147,8 +155,12 @@ impl World {
     pub(super) fn app_starts(&mut self) -> Done {
         let new = |_, work: &Work| work.stage == Stage::New;
         let Some((id, stream)) = self.pick_work(new) else { return Ok(false) };
+        if !self.process(id).may_start(stream) {
+            return Ok(false);
+        }
         let work = self.work(id, stream);
         work.stage = Stage::Given;
+        work.kept = false;
         let request = work.request;
         let process = self.process(id);
         process.given = process.given.max(stream);
@@ -215,11 +227,16 @@ impl World {
     }
 
     pub(super) fn app_aborts(&mut self) -> bool {
-        let open = |_, work: &Work| matches!(work.stage, Stage::Given | Stage::Answering);
+        let open = |_, work: &Work| {
+            let unseen = work.kept && work.cancelled;
+            unseen || matches!(work.stage, Stage::Given | Stage::Answering)
+        };
         let Some((id, stream)) = self.pick_work(open) else { return false };
         let reasons = [reason::APP_ERROR, reason::INVALID_RESPONSE, reason::CANCELLED];
-        let reason = self.random.pick(&reasons).expect("there are some");
-        let ready = self.random.chance(500) && !self.work(id, stream).detached;
+        let kept = std::mem::take(&mut self.work(id, stream).kept);
+        let reason = if kept { None } else { self.random.pick(&reasons) };
+        let reason = reason.unwrap_or(reason::CANCELLED);
+        let ready = kept || (self.random.chance(500) && !self.work(id, stream).detached);
         let abort = Abort { reason, ..Abort::default() };
         self.process(id).link.abort(stream, abort, ready);
         let work = self.work(id, stream);

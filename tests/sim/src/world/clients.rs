@@ -132,9 +132,15 @@ impl World {
         if stream.ended || stream.cancelled {
             return Ok(false);
         }
-        let (slot, detached) = (SlotId { process, index: stream.slot }, stream.detached);
+        let (slot, detached) = (stream.slot, stream.detached);
         self.discard(request);
-        self.aborted(slot, (request, detached), Abort::ByCore)?;
+        if let Some(index) = slot {
+            self.aborted(SlotId { process, index }, (request, detached), Abort::ByCore)?;
+        } else {
+            // It was sent ahead: for the engine nobody waits for it any more.
+            self.shadow.client_gone(request);
+            self.tell(Input::ClientGone { request })?;
+        }
         if let Some(end) = self.ends.get_mut(&process) {
             end.cancel(number, maitred_engine::event::CancelReason::ClientGone);
         }

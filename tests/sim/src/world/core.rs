@@ -2,6 +2,7 @@
 
 use maitred_engine::event::{ExitStatus, Input};
 use maitred_engine::id::ProcessId;
+use maitred_proto::message::capability;
 
 use super::{Done, World};
 use crate::core_end::CoreEnd;
@@ -155,13 +156,18 @@ impl World {
         self.tell(Input::Spawned { process: id, pid: id.0 as u32 })?;
         match boot {
             Boot::Hello(slots) => {
-                let hello = maitred_proto::message::Hello {
+                let early = self.random.chance(self.plan.early);
+                let mut hello = maitred_proto::message::Hello {
                     slots,
                     version_min: 1,
                     version_max: 1,
                     ..maitred_proto::message::Hello::default()
                 };
+                if early {
+                    hello.capabilities.push(capability::EARLY.to_owned());
+                }
                 let process = self.process(id);
+                process.slots = slots as usize;
                 process.link.hello(&hello);
                 process.boot = Boot::Done;
                 self.ends.insert(id, CoreEnd::default());

@@ -80,7 +80,7 @@ impl World {
 
     fn leave(&mut self) -> Checked {
         let stop_at = self.now + self.random.micros(1, 200_000);
-        if self.random.chance(500) {
+        if self.random.chance(750) {
             self.shadow.leaves(stop_at, true);
             self.done(Action::Leave);
             self.tell(Input::Leaving { stop_at })?;

@@ -14,6 +14,10 @@ pub(super) const INVALID: u32 = 599;
 
 impl World {
     pub(super) fn hear(&mut self, process: ProcessId, event: CoreEvent) -> Checked {
+        let early = self.ends.get(&process).and_then(|end| end.early);
+        if let Some(early) = early.filter(|_| event.stream() == early) {
+            return self.hear_early(process, early, &event);
+        }
         match event {
             CoreEvent::Hello(hello) => self.hear_hello(process, &hello),
             CoreEvent::Response { stream, head, end, ready } => {
@@ -37,7 +41,7 @@ impl World {
             }
             CoreEvent::Detach { stream } => {
                 let Some((slot, _)) = self.stream(process, stream) else { return Ok(()) };
-                if let Some(record) = self.record(process, stream) {
+                if let Some(record) = self.stream_record(process, stream) {
                     record.detached = true;
                 }
                 self.shadow.heard_detach(slot);
@@ -82,11 +86,21 @@ impl World {
             self.shadow.misbehaved(process);
             return self.tell(Input::Misbehaved { process });
         }
-        end.link.welcome(&message::Welcome { version: 1, ..message::Welcome::default() });
+        let capabilities = hello.capabilities.clone();
+        end.link.welcome(&message::Welcome {
+            version: 1,
+            capabilities: capabilities.clone(),
+            ..message::Welcome::default()
+        });
         end.slots = vec![None; hello.slots as usize];
         end.open = true;
         self.shadow.hello(process, hello.slots);
-        self.tell(Input::Hello { process, slots: hello.slots })
+        self.tell(Input::Hello { process, slots: hello.slots })?;
+        if capabilities.is_empty() {
+            return Ok(());
+        }
+        self.shadow.early_wanted(process);
+        self.tell(Input::EarlyWanted { process })
     }
 
     fn hear_head(&mut self, process: ProcessId, number: u64, status: u32) -> Checked {
@@ -180,6 +194,9 @@ impl World {
 
     /// The process does not hold this stream any more.
     fn hear_lost(&mut self, process: ProcessId, number: u64) -> Checked {
+        if self.ends.get(&process).is_some_and(|end| end.early == Some(number)) {
+            return self.early_returned(process, number);
+        }
         let Some((slot, stream)) = self.stream(process, number) else { return Ok(()) };
         let in_slot = self.ends.get(&process).is_some_and(|end| end.is_in_slot(number));
         self.forget(process, number);
@@ -195,17 +212,17 @@ impl World {
 
     fn stream(&self, process: ProcessId, number: u64) -> Option<(SlotId, Stream)> {
         let record = self.ends.get(&process)?.streams.get(&number)?;
-        Some((SlotId { process, index: record.slot }, record.clone()))
+        Some((SlotId { process, index: record.slot? }, record.clone()))
     }
 
-    fn record(&mut self, process: ProcessId, number: u64) -> Option<&mut Stream> {
+    fn stream_record(&mut self, process: ProcessId, number: u64) -> Option<&mut Stream> {
         self.ends.get_mut(&process)?.streams.get_mut(&number)
     }
 
-    fn forget(&mut self, process: ProcessId, number: u64) -> Option<SlotId> {
+    pub(super) fn forget(&mut self, process: ProcessId, number: u64) -> Option<SlotId> {
         let record = self.ends.get_mut(&process)?.forget(number)?;
         self.no_route(record.request, (process, number));
-        Some(SlotId { process, index: record.slot })
+        Some(SlotId { process, index: record.slot? })
     }
 
     /// The request is in no process any more.

@@ -18,7 +18,13 @@ impl World {
         self.shadow.coverage.inputs += 1;
         self.transcript.input(self.now, &input);
         if let Some(input) = self.tamper.input(input) {
+            if let Some(recorder) = &mut self.recorder {
+                recorder.input(&self.engine, self.now, &input);
+            }
             self.engine.handle(self.now, input.clone());
+            if let Some(recorder) = &mut self.recorder {
+                recorder.outputs(&self.engine);
+            }
             let outputs: Vec<Output> = std::iter::from_fn(|| self.engine.poll_output()).collect();
             self.compare_twin(input, &outputs)?;
             for output in self.tamper.outputs(outputs) {
@@ -68,12 +74,15 @@ impl World {
     fn perform(&mut self, output: &Output) -> Checked {
         let begins_at = match output {
             Output::Dispatch { slot, .. } => self.ends.get(&slot.process),
+            Output::HandEarly { process, .. } => self.ends.get(process),
             _ => None,
         };
         let begins_at = begins_at.map_or(0, |end| end.sent + end.link.transmit().len() as u64);
         self.shadow.output(output, begins_at)?;
         match *output {
-            Output::Dispatch { request, slot, .. } => self.dispatch(request, slot),
+            Output::Dispatch { request, slot, .. } => {
+                self.send(request, (slot.process, Some(slot.index)));
+            }
             Output::Refuse { request, .. } | Output::Fail { request, .. } => self.discard(request),
             Output::Cancel { slot, .. } => self.cancel_slot(slot),
             Output::CancelDetached { process, request, .. } => {
@@ -92,7 +101,7 @@ impl World {
             }
             Output::Terminate { process } => {
                 // Whoever is told to end may need telling twice.
-                if self.random.chance(500) {
+                if self.random.chance(350) {
                     self.die(process);
                 }
             }
@@ -105,31 +114,35 @@ impl World {
             Output::StartOob { process, ref kind, by, lease } => {
                 self.start_oob(process, (kind, by), lease);
             }
-            Output::HandEarly { .. }
-            | Output::Taken { .. }
-            | Output::CancelEarly { .. }
-            | Output::Interrupt { .. }
-            | Output::Freed { .. }
-            | Output::Notice(_) => {}
+            Output::HandEarly { request, process, .. } => self.send(request, (process, None)),
+            Output::Taken { slot, .. } => {
+                if let Some(end) = self.ends.get_mut(&slot.process) {
+                    end.take_early(slot.index);
+                }
+            }
+            Output::CancelEarly { process, .. } => self.cancel_early(process),
+            Output::Interrupt { .. } | Output::Freed { .. } | Output::Notice(_) => {}
         }
         Ok(())
     }
 
-    fn dispatch(&mut self, request: RequestId, slot: SlotId) {
+    /// To a slot, or ahead of one.
+    fn send(&mut self, request: RequestId, (process, slot): (ProcessId, Option<u32>)) {
         let Some(client) = self.clients.get_mut(&request) else { return };
-        let Some(end) = self.ends.get_mut(&slot.process) else { return };
+        let Some(end) = self.ends.get_mut(&process) else { return };
         let head = message::Request {
             method: "GET".into(),
             request_id: request.0.to_string().into(),
             idempotent: client.idempotent,
+            early_at_us: u64::from(slot.is_none()),
             ..message::Request::default()
         };
         let alone = client.body == 0;
         let write = |out: &mut bytes::BytesMut| head.encode(out).expect("there is room");
         let stream = end.link.request(alone, write).expect("a small head");
-        client.route = Some((slot.process, stream));
+        client.route = Some((process, stream));
         let record = Stream {
-            slot: slot.index,
+            slot,
             request,
             detached: false,
             ended: false,
@@ -137,8 +150,9 @@ impl World {
             upload: (!alone).then_some(client.body),
         };
         end.streams.insert(stream, record);
-        if let Some(place) = end.slots.get_mut(slot.index as usize) {
-            *place = Some(stream);
+        match slot.and_then(|slot| end.slots.get_mut(slot as usize)) {
+            Some(place) => *place = Some(stream),
+            None => end.early = Some(stream),
         }
     }
 

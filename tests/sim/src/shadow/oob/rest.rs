@@ -35,10 +35,8 @@ impl Shadow {
             must!(R8, left.is_none() && !gone, "{id} leaves and its asks do not: {process:?}");
         }
         for pool in &snapshot.pools {
-            let before: Vec<ProcessId> =
-                self.members(pool.pool).filter(|(_, it)| it.is_away()).map(|(id, _)| id).collect();
             self.note_asks(pool.pool, &pool.oob.asks)?;
-            self.check_away(pool.pool, &before)?;
+            self.check_away(pool.pool)?;
             for ask in &pool.oob.asks {
                 self.check_patience(pool.pool, ask)?;
             }
@@ -135,7 +133,7 @@ impl Shadow {
     }
 
     /// Never more than the limit away, never fewer than the floor left, and only at a quiet moment.
-    fn check_away(&mut self, pool: PoolId, before: &[ProcessId]) -> Checked {
+    fn check_away(&mut self, pool: PoolId) -> Checked {
         let limits = &self.pools[&pool].limits;
         let (limit, floor) = (limits.oob.concurrent as usize, limits.oob.min_ready as usize);
         let small = limits.processes as usize <= floor;
@@ -153,7 +151,7 @@ impl Shadow {
         let waits = self.waiting(pool).count();
         for (id, ask) in away {
             let late = ask.deadline <= ask.began().unwrap_or(self.now);
-            let new = self.granted.contains(&id) && !before.contains(&id);
+            let new = self.granted.contains(&id);
             let quiesces = ask.began().is_none();
             if quiesces || new {
                 must!(R8, serving >= floor || small, "{id} is away, and {serving} serve");
