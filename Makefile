@@ -29,7 +29,7 @@ help:
 	@echo 'make demo-stop   stops them'
 	@echo 'make test        every test of every part'
 	@echo 'make test-slow   the end-to-end tests that move gigabytes'
-	@echo 'make sim         seeded worlds against the engine: SECONDS=60 SEED=random'
+	@echo 'make sim         seeded worlds against the engine: SECONDS=180 SEED=random'
 	@echo 'make fmt lint    formats, then lints'
 	@echo 'make bench       the comparison with other servers, on a quiet machine'
 	@echo 'make venv        only the Python side: .venv with the SDK in it'
@@ -88,7 +88,7 @@ test-slow: build venv
 
 # The simulator, for as long as it is told: make sim SECONDS=600 SEED=42
 # (SECONDS is bash's own clock, so it is taken from make's command line only.)
-SIM_SECONDS := $(if $(filter command,$(origin SECONDS)),$(SECONDS),60)
+SIM_SECONDS := $(if $(filter command,$(origin SECONDS)),$(SECONDS),180)
 sim: system
 	cargo run --quiet --package maitred-sim -- run --covered \
 		--seconds $(SIM_SECONDS) $(if $(SEED),--seed $(SEED))

@@ -13,8 +13,8 @@ pub const STEPS: u64 = 1500;
 /// A counter that is not above this after a run of normal length says that the run proves little.
 pub const COUNT_MIN: u64 = 1000;
 
-/// Steps of a run of normal length. 5 million: a minute of a quiet machine, two of a busy one.
-pub const STEPS_NORMAL: u64 = 5_000_000;
+/// Steps of a run of normal length. 8 million: some two minutes of a quiet machine.
+pub const STEPS_NORMAL: u64 = 8_000_000;
 
 /// Lines of a failed world that are shown.
 const TAIL_LINES: usize = 60;
