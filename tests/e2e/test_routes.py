@@ -37,12 +37,12 @@ def test_priorities_of_routes_are_strict(serve):
     core = serve(processes=1, toml=PRIORITIES)
     with ExitStack() as stack:
         occupy(core, stack)
-        paths = ["/pid", "/environ", "/hello", "/pid", "/hello", "/environ"]
+        paths = ["/environ", "/pid", "/hello", "/pid", "/hello", "/environ"]
         tokens = [(path, f"X-Token: {n}{path}") for n, path in enumerate(paths)]
         wires = line_up(core, stack, tokens)
         core.open_gate("hold")
         assert [wire.response().status for wire in wires] == [200] * 6
-    order = ["2/hello", "4/hello", "1/environ", "5/environ", "0/pid", "3/pid"]
+    order = ["2/hello", "4/hello", "0/environ", "5/environ", "1/pid", "3/pid"]
     assert core.journal() == order
 
 

@@ -115,6 +115,14 @@ pub struct HttpSettings {
     pub head_timeout: Duration,
 }
 
+impl HttpSettings {
+    /// Whether some requests may go before others.
+    #[must_use]
+    pub fn ranks(&self) -> bool {
+        self.priority_header.is_some() || self.routes.rank()
+    }
+}
+
 /// Who may look from outside.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ObserveSettings {

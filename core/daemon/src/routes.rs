@@ -55,6 +55,12 @@ impl Routes {
         Self { rules, default }
     }
 
+    /// Whether some requests go before others.
+    #[must_use]
+    pub fn rank(&self) -> bool {
+        self.rules.iter().any(|rule| rule.settings.class != Class::Normal)
+    }
+
     /// The settings of a request.
     #[must_use]
     pub fn of(&self, method: &Method, path: &str) -> RouteSettings {

@@ -59,16 +59,19 @@ impl<'a> Reader<'a> {
     pub(super) fn config(mut self) -> Result<(Config, Vec<Shown>), ConfigError> {
         let slots = self.number("slots", 1..=SLOTS_MAX)?;
         let processes = self.processes(slots)?;
+        let http = self.http()?;
         let limits = self.limits(processes)?;
+        // What is sent ahead is not overtaken, and so it would come before a higher priority.
+        let hand_early = limits.hand_early && !http.ranks();
         let config = Config {
             app: self.app()?,
             listen: self.listen()?,
             processes,
             slots,
-            limits,
+            limits: PoolLimits { hand_early, ..limits },
             stop_timeout: self.duration("stop_timeout")?,
             drain_delay: self.drain_delay()?,
-            http: self.http()?,
+            http,
             observe: self.observe()?,
             buffer: self.buffer()?,
             ready_merge_us: self.number("ready_merge_us", 0..=READY_MERGE_MAX_US)?,

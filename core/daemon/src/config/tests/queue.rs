@@ -51,6 +51,14 @@ fn a_route_says_what_holds_for_some_requests_only() {
 }
 
 #[test]
+fn nothing_is_sent_ahead_where_a_priority_may_come_after_it() {
+    let early = |text: &str| Rig::new().toml(text).load(&[]).limits.hand_early;
+    assert!(early("[[routes]]\npath = '/a'\nrequest_buffering = 'off'\n"));
+    assert!(!early("[[routes]]\npath = '/a'\npriority = 'high'\n"));
+    assert!(!early("priority_header = 'x-priority'\n"));
+}
+
+#[test]
 fn what_is_wrong_in_a_route_is_one_line_that_says_where() {
     let error = |text: &str| Rig::new().toml(text).error(&[]);
     assert_eq!(
