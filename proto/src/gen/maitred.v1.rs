@@ -135,6 +135,18 @@ pub struct Queue {
     /// longest wait of a request since start
     #[prost(uint64, tag = "7")]
     pub peak_oldest_us: u64,
+    #[prost(enumeration = "Routing", tag = "8")]
+    pub routing: i32,
+    /// of `waiting`, by priority
+    #[prost(uint64, tag = "9")]
+    pub waiting_high: u64,
+    #[prost(uint64, tag = "10")]
+    pub waiting_normal: u64,
+    #[prost(uint64, tag = "11")]
+    pub waiting_low: u64,
+    /// how long the pool has been overloaded, 0: it is not
+    #[prost(uint64, tag = "12")]
+    pub overloaded_us: u64,
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Slots {
@@ -297,6 +309,9 @@ pub struct Process {
     /// the kind of out-of-band work it is quiescing or out for
     #[prost(string, tag = "19")]
     pub oob: ::prost::alloc::string::String,
+    /// requests that wait for it alone
+    #[prost(uint64, tag = "20")]
+    pub queued: u64,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Exit {
@@ -417,6 +432,38 @@ impl Readiness {
             "READINESS_BOOTING" => Some(Self::Booting),
             "READINESS_FAILING" => Some(Self::Failing),
             "READINESS_DRAINING" => Some(Self::Draining),
+            _ => None,
+        }
+    }
+}
+/// Whose queue a request waits in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum Routing {
+    Unspecified = 0,
+    /// that of the pool, for whichever process is free first
+    Global = 1,
+    /// that of a process, for it alone
+    PerProcess = 2,
+}
+impl Routing {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "ROUTING_UNSPECIFIED",
+            Self::Global => "ROUTING_GLOBAL",
+            Self::PerProcess => "ROUTING_PER_PROCESS",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "ROUTING_UNSPECIFIED" => Some(Self::Unspecified),
+            "ROUTING_GLOBAL" => Some(Self::Global),
+            "ROUTING_PER_PROCESS" => Some(Self::PerProcess),
             _ => None,
         }
     }

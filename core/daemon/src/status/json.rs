@@ -92,7 +92,21 @@ fn queue(queue: &v1::Queue) -> Value {
         "peak": queue.peak,
         "peak_at_us": queue.peak_at_us,
         "peak_oldest_us": queue.peak_oldest_us,
+        "routing": routing(queue.routing()),
+        "waiting_high": queue.waiting_high,
+        "waiting_normal": queue.waiting_normal,
+        "waiting_low": queue.waiting_low,
+        "overloaded_us": queue.overloaded_us,
     })
+}
+
+/// The words of the setting.
+fn routing(routing: v1::Routing) -> &'static str {
+    match routing {
+        v1::Routing::Unspecified => "unspecified",
+        v1::Routing::Global => "global",
+        v1::Routing::PerProcess => "per-process",
+    }
 }
 
 fn slots(slots: &v1::Slots) -> Value {
@@ -177,6 +191,7 @@ fn process(process: &v1::Process) -> Value {
         "sdk": process.sdk,
         "runtime": process.runtime,
         "readiness": process.readiness,
+        "queued": process.queued,
     })
 }
 

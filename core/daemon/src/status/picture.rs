@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use maitred_engine::event::{ExitStatus, Failure, Refusal};
 use maitred_engine::id::{PoolId, ProcessId};
+use maitred_engine::limits::Routing;
 use maitred_engine::snapshot::{PhasePicture, PoolPicture, ProcessPicture, SlotPicture, Snapshot};
 use maitred_engine::time::Time;
 use maitred_proto::v1;
@@ -190,6 +191,7 @@ impl View<'_> {
 
     fn queue(&self) -> v1::Queue {
         let queue = &self.picture.queue;
+        let [high, normal, low] = queue.by_class;
         let peak_at = if queue.peak > 0 { self.facts.unix_us(queue.peak_at) } else { 0 };
         v1::Queue {
             waiting: queue.waiting,
@@ -200,6 +202,18 @@ impl View<'_> {
             peak: queue.peak,
             peak_at_us: peak_at,
             peak_oldest_us: us(queue.longest_wait),
+            routing: match queue.routing {
+                Routing::Global => v1::Routing::Global,
+                Routing::PerProcess => v1::Routing::PerProcess,
+            }
+            .into(),
+            waiting_high: high,
+            waiting_normal: normal,
+            waiting_low: low,
+            // One that became overloaded this very microsecond is.
+            overloaded_us: queue
+                .overloaded_since
+                .map_or(0, |since| us(self.snapshot.now.since(since)).max(1)),
         }
     }
 
@@ -227,6 +241,7 @@ impl View<'_> {
             sdk: own.sdk.clone(),
             runtime: own.runtime.clone(),
             readiness: own.readiness.clone(),
+            queued: picture.queued,
         }
     }
 }

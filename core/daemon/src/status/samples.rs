@@ -197,6 +197,7 @@ impl Sample {
     pub(super) fn waiting(&mut self, requests: u64) -> &mut Self {
         let queue = &mut self.pool().queue;
         queue.waiting = requests;
+        queue.by_class = [0, requests, 0];
         queue.oldest = Some(Duration::from_millis(1200));
         self
     }

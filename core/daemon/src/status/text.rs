@@ -71,7 +71,7 @@ fn pool(out: &mut String, pool: &v1::Pool, now_us: u64) {
     if pool.readiness() != v1::Readiness::Ready && !pool.interpreter.is_empty() {
         out.push_str(&format!("  runs       {}\n", clean(&pool.interpreter)));
     }
-    out.push_str(&queue(&pool.queue.unwrap_or_default(), now_us));
+    out.push_str(&queue(pool, now_us));
     if !pool.waiting_for.is_empty() {
         out.push_str(&format!("  waiting for: {}\n", clean(&pool.waiting_for)));
     }
@@ -110,7 +110,8 @@ fn title(pool: &v1::Pool, now_us: u64) -> String {
     right(&parts.join("   "), &json::readiness(pool.readiness()).to_uppercase(), COLUMNS)
 }
 
-fn queue(queue: &v1::Queue, now_us: u64) -> String {
+fn queue(pool: &v1::Pool, now_us: u64) -> String {
+    let queue = pool.queue.unwrap_or_default();
     let oldest = match queue.oldest_us {
         0 => String::new(),
         oldest => format!(", oldest {}", units::seconds(oldest)),
@@ -121,6 +122,18 @@ fn queue(queue: &v1::Queue, now_us: u64) -> String {
         queue.max,
         units::seconds(queue.wait_max_us),
     )];
+    if queue.waiting_high + queue.waiting_low > 0 {
+        let v1::Queue { waiting_high, waiting_normal, waiting_low, .. } = queue;
+        parts.push(format!("high {waiting_high}, normal {waiting_normal}, low {waiting_low}"));
+    }
+    if queue.overloaded_us > 0 {
+        let since = units::seconds(queue.overloaded_us);
+        parts.push(format!("OVERLOADED for {since}: newest first"));
+    }
+    if queue.routing() == v1::Routing::PerProcess {
+        let longest = pool.processes.iter().map(|process| process.queued).max();
+        parts.push(format!("a line per process, longest {}", longest.unwrap_or_default()));
+    }
     if queue.peak > 0 {
         parts.push(format!(
             "peak {}, oldest {}, {} ago",

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use maitred_engine::event::{ExitStatus, OobOutcome};
+use maitred_engine::limits::Routing;
 use maitred_engine::snapshot::{OobPicture, PhasePicture};
+use maitred_engine::time::Time;
 
 use super::*;
 use crate::status::picture::ExitFacts;
@@ -48,6 +50,34 @@ fn a_serving_pool() {
       refused: queue_full 187
     More: maitred oob | maitred status --watch | maitred status --json
     "#);
+}
+
+/// The lines of the queue.
+fn queue_lines(sample: &Sample) -> String {
+    let text = text(sample);
+    let lines = text.lines().skip_while(|line| !line.starts_with("  queue"));
+    lines.take_while(|line| !line.starts_with("  slots")).collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn a_queue_in_which_not_all_are_equal() {
+    let mut sample = Sample::serving();
+    sample.waiting(6).pool().queue.by_class = [1, 2, 3];
+    insta::assert_snapshot!(queue_lines(&sample), @r"
+    queue      6 waiting, oldest 1.2s (max 1000, 25s)    high 1, normal 2, low 3
+               peak 31, oldest 0.4s, 2h ago
+    waiting for: a slot
+    ");
+    let pool = sample.pool();
+    pool.queue.routing = Routing::PerProcess;
+    pool.queue.overloaded_since = Some(Time(NOW.0 - 12_000_000_000));
+    (pool.processes[0].queued, pool.processes[1].queued) = (4, 2);
+    insta::assert_snapshot!(queue_lines(&sample), @r"
+    queue      6 waiting, oldest 1.2s (max 1000, 25s)    high 1, normal 2, low 3
+               OVERLOADED for 12s: newest first    a line per process, longest 4
+               peak 31, oldest 0.4s, 2h ago
+    waiting for: a slot
+    ");
 }
 
 #[test]
