@@ -51,6 +51,18 @@ def test_a_request_that_waits_too_long_is_refused(serve):
     assert "late" not in core.journal()
 
 
+def test_in_an_overload_a_wait_ends_at_the_target(serve):
+    settings = {"queue_overload_target": "200ms", "queue_overload_interval": "300ms"}
+    core = serve(processes=1, queue_overload="newest-first", **settings)
+    with ExitStack() as stack:
+        first = occupy(core, stack)
+        late = stack.enter_context(core.wire()).get("/pid", "X-Token: late")
+        refused(late.response(), "overload")
+        core.open_gate("hold")
+        assert first.response().status == 200
+    assert "late" not in core.journal()
+
+
 def test_first_come_is_first_served(serve):
     core = serve(processes=1)
     with ExitStack() as stack:

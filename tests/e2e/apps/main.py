@@ -66,6 +66,14 @@ def sleep(environ, start_response, query):
     return pid(environ, start_response, query)
 
 
+def spin(environ, start_response, query):
+    """Computes for `ms` milliseconds of CPU time."""
+    end = time.thread_time() + int(query["ms"]) / 1000
+    while time.thread_time() < end:
+        pass
+    return pid(environ, start_response, query)
+
+
 def hold(environ, start_response, query):
     """Runs until the gate opens."""
     pass_gate(query["gate"])
@@ -199,6 +207,7 @@ PAGES = {
     "hello": hello,
     "pid": pid,
     "sleep": sleep,
+    "spin": spin,
     "hold": hold,
     "say": say,
     "whisper": whisper,
