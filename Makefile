@@ -98,6 +98,8 @@ bench: system
 	$(PYTHON) bench/memory/run.py
 	bench/syscalls/run.sh
 	$(PYTHON) bench/deferred/run.py
+	$(PYTHON) bench/deferred/run.py --scenario long
+	$(PYTHON) bench/deferred/run.py --scenario oob
 
 fmt:
 	cargo fmt --all
