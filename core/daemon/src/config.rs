@@ -29,7 +29,7 @@ pub use listen::Listen;
 pub use proxies::TrustedProxies;
 pub use reference::reference;
 pub use settings::{Kind, Preset, SETTINGS, Setting};
-pub use value::{show_duration, show_size};
+pub use value::{deadline, show_duration, show_size};
 
 use crate::process::output::{Form, Mode};
 use crate::routes::Routes;
@@ -101,6 +101,8 @@ pub struct HttpSettings {
     pub routes: Routes,
     /// The name of the header with a request's priority, in lower case.
     pub priority_header: Option<String>,
+    /// The name of the header with a request's lease, in lower case.
+    pub lease_header: Option<String>,
     /// A path that the core answers itself.
     pub health_path: Option<String>,
     /// Whose word about the client counts.

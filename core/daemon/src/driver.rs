@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use maitred_engine::Engine;
 use maitred_engine::class::Class;
-use maitred_engine::event::{Deadlines, Input, Refusal, Traits};
+use maitred_engine::event::{Input, Refusal, Traits};
 use maitred_engine::id::{PoolId, ProcessId, RequestId};
 use maitred_engine::snapshot::{Snapshot, Standing};
 use maitred_engine::time::Time;
@@ -169,7 +169,7 @@ impl Driver {
             idempotent: exchange.head.method.is_idempotent(),
             body_held: exchange.body_held,
             class: exchange.settings.class,
-            deadlines: Deadlines::NONE,
+            deadlines: exchange.settings.deadlines,
         };
         let mut inner = self.lock();
         inner.exchanges.insert(exchange.id, Arc::clone(exchange));

@@ -113,6 +113,7 @@ impl Play {
             routes: Routes::default(),
             health_path: None,
             priority_header: None,
+            lease_header: None,
             leaving: AtomicBool::new(false),
             close_idle: CancellationToken::new(),
         });

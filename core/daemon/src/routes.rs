@@ -6,6 +6,7 @@
 
 use http::Method;
 use maitred_engine::class::Class;
+use maitred_engine::event::Deadlines;
 
 /// Routes of one core. Each costs a comparison per request, and who has more of them wants them
 /// in the app.
@@ -18,11 +19,13 @@ pub struct RouteSettings {
     pub class: Class,
     /// It waits for its body before it is dispatched.
     pub buffered: bool,
+    /// How long it may take, where that is not what holds for all.
+    pub deadlines: Deadlines,
 }
 
 impl Default for RouteSettings {
     fn default() -> Self {
-        Self { class: Class::Normal, buffered: true }
+        Self { class: Class::Normal, buffered: true, deadlines: Deadlines::NONE }
     }
 }
 

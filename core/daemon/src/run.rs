@@ -47,7 +47,8 @@ use signals::{Signals, Wish};
 /// The one pool of this version.
 const POOL: PoolId = PoolId(1);
 
-/// How often links are pinged. Default 5 s: reconciles what a lost READY would hold for ever.
+/// How often links are pinged. Default 5 s: reconciles what a lost READY would hold for ever, and
+/// is little beside the 60 s after which a host that is silent counts as hung.
 const PING_INTERVAL: Duration = Duration::from_secs(5);
 
 /// What cannot be started as asked: one line, exit code 2.
@@ -121,7 +122,7 @@ pub async fn serve(plan: Plan) -> anyhow::Result<ExitCode> {
     tokio::spawn(supervisor.run(orders_in));
     tokio::spawn(listen(Arc::clone(&driver), instance.worker_listener()?, greeting));
     tokio::spawn(Arc::clone(&driver).run_timers());
-    tokio::spawn(ping(Arc::clone(&driver)));
+    tokio::spawn(ping(Arc::clone(&driver), ping_interval(&config)));
     let public = Public::open(&config, &driver, listeners)?;
     let desk = Desk::new(&driver, &public.registry, recipe).with_names(
         &config,
@@ -192,7 +193,7 @@ impl Public {
         driver: &Arc<Driver>,
         bound: Vec<(Listener, String)>,
     ) -> anyhow::Result<Self> {
-        let priority_header = config.http.priority_header.as_ref().map(|name| name.parse());
+        let header = |name: &Option<String>| name.as_ref().map(|name| name.parse()).transpose();
         let front = Arc::new(Front {
             driver: Arc::clone(driver),
             pool: POOL,
@@ -202,7 +203,8 @@ impl Public {
             server_timing: config.http.server_timing,
             routes: config.http.routes.clone(),
             health_path: config.http.health_path.clone(),
-            priority_header: priority_header.transpose().context("priority_header")?,
+            priority_header: header(&config.http.priority_header).context("priority_header")?,
+            lease_header: header(&config.http.lease_header).context("leases.request_header")?,
             leaving: AtomicBool::new(false),
             close_idle: CancellationToken::new(),
         });
@@ -314,8 +316,13 @@ async fn reap_orphans(spawner: Spawner) {
     }
 }
 
-async fn ping(driver: Arc<Driver>) {
-    let mut interval = tokio::time::interval(PING_INTERVAL);
+/// Often enough to notice in time that a host is silent.
+fn ping_interval(config: &Config) -> Duration {
+    config.limits.leases.hang.max.map_or(PING_INTERVAL, |hang| PING_INTERVAL.min(hang / 4))
+}
+
+async fn ping(driver: Arc<Driver>, interval: Duration) {
+    let mut interval = tokio::time::interval(interval);
     loop {
         interval.tick().await;
         driver.ping_all();

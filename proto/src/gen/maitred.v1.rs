@@ -210,6 +210,35 @@ pub struct Totals {
         ::prost::alloc::string::String,
         u64,
     >,
+    /// slots whose deferred work ended with their process
+    #[prost(uint64, tag = "14")]
+    pub deferred_lost: u64,
+    /// those in which anything overstayed
+    #[prost(map = "string, message", tag = "15")]
+    pub leases: ::std::collections::HashMap<::prost::alloc::string::String, LeaseCounts>,
+}
+/// How often each step was taken about what overstayed one kind of lease: "first_byte", "request",
+/// "deferred", "hang", "boot", "oob" or "drain".
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct LeaseCounts {
+    /// said in the log
+    #[prost(uint64, tag = "1")]
+    pub warned: u64,
+    /// the app was told, a waiting client got its answer
+    #[prost(uint64, tag = "2")]
+    pub told: u64,
+    /// an error was raised in the slot
+    #[prost(uint64, tag = "3")]
+    pub raised: u64,
+    /// the process was replaced
+    #[prost(uint64, tag = "4")]
+    pub retired: u64,
+    /// the process got SIGTERM
+    #[prost(uint64, tag = "5")]
+    pub terminated: u64,
+    /// the process got SIGKILL
+    #[prost(uint64, tag = "6")]
+    pub killed: u64,
 }
 #[derive(Clone, Copy, PartialEq, ::prost::Message)]
 pub struct Traffic {
@@ -265,7 +294,7 @@ pub struct Process {
     pub id: u64,
     #[prost(uint32, tag = "2")]
     pub pid: u32,
-    /// "booting", "serving", "isolated", "quiescing", "oob", "draining", "leaving"
+    /// "booting", "serving", "retiring", "isolated", "quiescing", "oob", "draining", "leaving"
     #[prost(string, tag = "3")]
     pub state: ::prost::alloc::string::String,
     #[prost(uint32, tag = "4")]
@@ -312,6 +341,9 @@ pub struct Process {
     /// requests that wait for it alone
     #[prost(uint64, tag = "20")]
     pub queued: u64,
+    /// the lease because of which it is replaced, else empty
+    #[prost(string, tag = "21")]
+    pub retired: ::prost::alloc::string::String,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Exit {

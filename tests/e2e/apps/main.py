@@ -117,6 +117,24 @@ def after(environ, start_response, query):
     return pid(environ, start_response, query)
 
 
+def burn() -> None:
+    """Deferred work that fails."""
+    raise RuntimeError("the kitchen is on fire")
+
+
+def after_fails(environ, start_response, query):
+    """Answers at once; what it does afterwards fails."""
+    maitred.after_response(burn)
+    return pid(environ, start_response, query)
+
+
+def until_told(environ, start_response, query):
+    """Runs until it is told that nobody waits any more."""
+    while not maitred.current_request().cancelled():
+        time.sleep(PAUSE)
+    return pid(environ, start_response, query)
+
+
 def environment(environ, start_response, query):
     """Everything in the environ that is text, as JSON."""
     start_response("200 OK", [("Content-Type", "application/json")])
@@ -213,6 +231,8 @@ PAGES = {
     "whisper": whisper,
     "close": close,
     "after": after,
+    "after-fails": after_fails,
+    "until-told": until_told,
     "environ": environment,
     "count": count,
     "lines": lines,

@@ -20,6 +20,7 @@ use super::{env, show_duration};
 use crate::process::output::{Form, Mode};
 use crate::routes::RouteSettings;
 
+mod leases;
 mod observe;
 mod queue;
 
@@ -159,6 +160,7 @@ impl<'a> Reader<'a> {
             boot_max: self.duration("leases.boot")?,
             drain_max: self.duration("leases.drain")?,
             oob: self.oob()?,
+            leases: Box::new(self.leases()?),
             ..self.queue()?
         })
     }
@@ -202,6 +204,7 @@ impl<'a> Reader<'a> {
             head_max: usize::try_from(head_max).unwrap_or(usize::MAX),
             routes: self.routes(RouteSettings { buffered, ..RouteSettings::default() })?,
             priority_header: self.header("priority_header")?,
+            lease_header: self.header("leases.request_header")?,
             health_path: self.health_path()?,
             trusted_proxies,
             server_timing: self.switch("server_timing")?,

@@ -1,14 +1,25 @@
 //! Routes: `[[routes]]` in maitred.toml, as written and as meant.
 
+use std::num::NonZeroU32;
+
 use http::Method;
 use maitred_engine::class::Class;
 
 use super::error::{ConfigError, Origin};
 use super::near;
+use super::value::{self, A_LIMIT};
 use crate::routes::{ROUTES_MAX, RouteRule, RouteSettings, Routes};
 
 /// What may be written in a route.
-pub(super) const KEYS: &[&str] = &["path", "methods", "priority", "request_buffering"];
+pub(super) const KEYS: &[&str] = &[
+    "path",
+    "methods",
+    "priority",
+    "request_buffering",
+    "first_byte_lease",
+    "request_lease",
+    "deferred_lease",
+];
 
 /// Keys whose value may be a list.
 const LISTS: &[&str] = &["methods"];
@@ -108,6 +119,9 @@ fn rule(route: &WrittenRoute, default: RouteSettings) -> Result<RouteRule, Confi
                     _ => return Err(field.wrong(text, "one of auto, off")),
                 }
             }
+            "first_byte_lease" => rule.settings.deadlines.first_byte = Some(lease(field)?),
+            "request_lease" => rule.settings.deadlines.request = Some(lease(field)?),
+            "deferred_lease" => rule.settings.deadlines.deferred = Some(lease(field)?),
             _ => {}
         }
     }
@@ -116,6 +130,10 @@ fn rule(route: &WrittenRoute, default: RouteSettings) -> Result<RouteRule, Confi
         return Err(ConfigError::Other { origin: route.origin.clone(), message });
     }
     Ok(rule)
+}
+
+fn lease(field: &Field) -> Result<NonZeroU32, ConfigError> {
+    value::deadline(field.text()).ok_or_else(|| field.wrong(field.text(), A_LIMIT))
 }
 
 fn methods(field: &Field) -> Result<Vec<Method>, ConfigError> {

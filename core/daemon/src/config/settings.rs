@@ -35,6 +35,8 @@ pub enum Kind {
     Size,
     /// A span of time: "25s".
     Duration,
+    /// A span of time, or none: "off".
+    Limit,
     /// Several texts.
     List,
     /// Names and values.
@@ -86,6 +88,7 @@ impl Kind {
             Self::Switch => "true or false".to_owned(),
             Self::Size => "size".to_owned(),
             Self::Duration => "duration".to_owned(),
+            Self::Limit => "duration, or off".to_owned(),
             Self::List => "list of texts".to_owned(),
             Self::Table => "table of texts".to_owned(),
             Self::Routes => "list of tables, `[[routes]]`".to_owned(),
@@ -96,6 +99,7 @@ impl Kind {
 
 mod app;
 mod http;
+mod leases;
 mod log;
 mod observe;
 mod oob;
@@ -116,8 +120,16 @@ const fn from_platform(platform: &'static str, setting: Setting) -> Setting {
     Setting { platform: Some(platform), ..setting }
 }
 
-const PARTS: &[&[Setting]] =
-    &[app::APP, pool::POOL, queue::QUEUE, oob::OOB, http::HTTP, observe::OBSERVE, log::LOG];
+const PARTS: &[&[Setting]] = &[
+    app::APP,
+    pool::POOL,
+    leases::LEASES,
+    queue::QUEUE,
+    oob::OOB,
+    http::HTTP,
+    observe::OBSERVE,
+    log::LOG,
+];
 
 /// All of them, in the order in which people read about them.
 pub const SETTINGS: &[Setting] = &joined::<{ count() }>();

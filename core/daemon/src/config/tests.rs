@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 use std::fs;
 
 use clap::{CommandFactory, Parser};
-use maitred_engine::class::Class;
 
 use super::*;
 use crate::routes::RouteSettings;
 
+mod leases;
 mod observe;
 mod queue;
 
@@ -77,7 +77,7 @@ fn nothing_written_means_the_defaults() {
     assert_eq!(config.drain_delay, Duration::ZERO);
     assert_eq!((config.http.body_max, config.http.head_max), (1 << 30, 48 << 10));
     let settings = config.http.routes.of(&http::Method::GET, "/");
-    assert_eq!(settings, RouteSettings { class: Class::Normal, buffered: true });
+    assert_eq!(settings, RouteSettings::default());
     assert_eq!((config.http.server_timing, config.http.priority_header), (false, None));
     assert_eq!(config.http.request_id_header, "x-request-id");
     assert_eq!((config.buffer.memory_max, config.buffer.disk_max), (64 << 20, 4 << 30));

@@ -1,12 +1,17 @@
 //! Texts to values and back: sizes, spans of time, switches, numbers, lists.
 
 use std::fmt::Display;
+use std::num::NonZeroU32;
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 use std::time::Duration;
 
+use maitred_engine::event::Deadlines;
+
 /// What a duration may look like, for error messages.
 pub(super) const A_DURATION: &str = "a duration such as 25s, 500ms or 2m";
+/// What a span of time that may be without end may look like, for error messages.
+pub(super) const A_LIMIT: &str = "a duration such as 25s, or off";
 /// What a size may look like, for error messages.
 pub(super) const A_SIZE: &str = "a size such as 64 MiB, 1GB or a number of bytes";
 
@@ -20,6 +25,22 @@ pub(super) fn duration(text: &str) -> Option<Duration> {
     // The parser also knows ISO 8601 and words; they do no harm.
     let span = jiff::SignedDuration::from_str(text).ok()?;
     Duration::try_from(span).ok()
+}
+
+/// A duration above zero, or "off".
+#[must_use]
+pub(super) fn limit(text: &str) -> Option<Option<Duration>> {
+    match text.trim() {
+        "off" => Some(None),
+        text => duration(text).filter(|span| !span.is_zero()).map(Some),
+    }
+}
+
+/// The same for the lease of one request, in milliseconds.
+#[must_use]
+pub fn deadline(text: &str) -> Option<NonZeroU32> {
+    let ms = |span: Duration| u32::try_from(span.as_millis().max(1)).unwrap_or(u32::MAX);
+    limit(text)?.map_or(Some(Deadlines::OFF), |span| NonZeroU32::new(ms(span)))
 }
 
 /// The shortest text that [`duration`] reads as `span`.
@@ -113,6 +134,20 @@ mod tests {
         for wrong in ["", "s", "-5s", "25 x", "forever"] {
             assert_eq!(read(wrong), None, "{wrong}");
         }
+    }
+
+    #[test]
+    fn a_limit_is_a_duration_above_zero_or_off() {
+        assert_eq!(limit("5s"), Some(Some(Duration::from_secs(5))));
+        assert_eq!(limit(" off "), Some(None));
+        for wrong in ["0", "none", "", "-1s"] {
+            assert_eq!(limit(wrong), None, "{wrong}");
+            assert_eq!(deadline(wrong), None, "{wrong}");
+        }
+        assert_eq!(deadline("5s").map(NonZeroU32::get), Some(5000));
+        assert_eq!(deadline("10us").map(NonZeroU32::get), Some(1), "not nothing");
+        assert_eq!(deadline("2000h"), Some(Deadlines::OFF), "as good as never");
+        assert_eq!(deadline("off"), Some(Deadlines::OFF));
     }
 
     #[test]

@@ -110,10 +110,10 @@ impl RequestFacts {
         self.request_id.to_str().unwrap_or("-")
     }
 
-    /// Method and path, for logs.
+    /// Method and path, for logs. Not the query, which may hold secrets.
     #[must_use]
     pub fn line(&self) -> String {
-        format!("{} {}", self.method, self.uri)
+        format!("{} {}", self.method, self.uri.path())
     }
 
     /// Appends the REQUEST message.

@@ -20,6 +20,7 @@ use super::refuse::OwnAnswer;
 use crate::body::client::ClientBody;
 use crate::body::response::{AppBody, ResponseBody};
 use crate::body::upload::RequestBody;
+use crate::config;
 use crate::driver::Driver;
 use crate::exchange::{Answer, Exchange};
 use crate::routes::{RouteSettings, Routes};
@@ -44,6 +45,8 @@ pub struct Front {
     pub health_path: Option<String>,
     /// The header in which trusted proxies say a request's priority.
     pub priority_header: Option<HeaderName>,
+    /// The header in which they say how long it may take.
+    pub lease_header: Option<HeaderName>,
     /// Add `Server-Timing` to responses.
     pub server_timing: bool,
     /// The core is leaving: every answer closes its connection.
@@ -139,10 +142,15 @@ impl Front {
     /// What is settled for a request by its route, and by a proxy that may say so.
     fn settings(&self, conn: &Conn, parts: &http::request::Parts) -> RouteSettings {
         let mut settings = self.routes.of(&parts.method, parts.uri.path());
-        let said = self.priority_header.as_ref().and_then(|name| parts.headers.get(name));
-        let class = said.and_then(|word| Class::named(word.to_str().ok()?.trim()));
-        if let Some(class) = class.filter(|_| self.forwarding.trusts_peer(conn.peer)) {
+        let said = |name: &Option<HeaderName>| {
+            let word = parts.headers.get(name.as_ref()?)?.to_str().ok()?;
+            self.forwarding.trusts_peer(conn.peer).then(|| word.trim().to_owned())
+        };
+        if let Some(class) = said(&self.priority_header).and_then(|word| Class::named(&word)) {
             settings.class = class;
+        }
+        if let Some(lease) = said(&self.lease_header).and_then(|word| config::deadline(&word)) {
+            settings.deadlines.request = Some(lease);
         }
         settings
     }

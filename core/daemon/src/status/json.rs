@@ -135,6 +135,8 @@ fn totals(totals: &v1::Totals) -> Value {
         "reconciled": totals.reconciled,
         "refused_by_reason": by_reason(&totals.refused_by_reason),
         "failed_by_reason": by_reason(&totals.failed_by_reason),
+        "deferred_lost": totals.deferred_lost,
+        "leases": leases(&totals.leases),
     })
 }
 
@@ -142,6 +144,21 @@ fn by_reason<'a>(counts: impl IntoIterator<Item = (&'a String, &'a u64)>) -> Val
     let object: Map<String, Value> =
         counts.into_iter().map(|(reason, count)| (reason.clone(), json!(count))).collect();
     Value::Object(object)
+}
+
+fn leases<'a>(leases: impl IntoIterator<Item = (&'a String, &'a v1::LeaseCounts)>) -> Value {
+    let each = |(lease, counts): (&String, &v1::LeaseCounts)| {
+        let counts = json!({
+            "warned": counts.warned,
+            "told": counts.told,
+            "raised": counts.raised,
+            "retired": counts.retired,
+            "terminated": counts.terminated,
+            "killed": counts.killed,
+        });
+        (lease.clone(), counts)
+    };
+    Value::Object(leases.into_iter().map(each).collect())
 }
 
 fn traffic(traffic: &v1::Traffic) -> Value {
@@ -192,6 +209,7 @@ fn process(process: &v1::Process) -> Value {
         "runtime": process.runtime,
         "readiness": process.readiness,
         "queued": process.queued,
+        "retired": process.retired,
     })
 }
 

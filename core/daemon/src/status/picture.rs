@@ -16,6 +16,7 @@ use maitred_proto::v1;
 use super::stats::{Quantiles, Stats, Summary};
 use crate::supervise::OobEnd;
 
+mod lease;
 mod oob;
 mod reason;
 mod waiting;
@@ -242,6 +243,7 @@ impl View<'_> {
             runtime: own.runtime.clone(),
             readiness: own.readiness.clone(),
             queued: picture.queued,
+            retired: picture.retired.map_or("", lease::name).to_owned(),
         }
     }
 }
@@ -291,6 +293,8 @@ fn totals(pool: &PoolPicture) -> v1::Totals {
         reconciled: totals.reconciled,
         refused_by_reason: refused.collect(),
         failed_by_reason: failed.collect(),
+        deferred_lost: totals.deferred_lost,
+        leases: lease::counts(&totals.leases),
     }
 }
 

@@ -232,10 +232,35 @@ fn sums(out: &mut String, totals: &v1::Totals) {
     let odd = [
         ("retried in another process", totals.retried),
         ("pieces of deferred work failed", totals.deferred_failed),
+        ("deferred work lost with its process", totals.deferred_lost),
         ("slots freed by reconciliation", totals.reconciled),
     ];
     for (what, count) in odd.into_iter().filter(|(_, count)| *count > 0) {
         out.push_str(&format!("  {what}: {count}\n"));
+    }
+    overstayed(out, totals);
+}
+
+/// What was done about what overstayed.
+fn overstayed(out: &mut String, totals: &v1::Totals) {
+    let mut leases: Vec<_> = totals.leases.iter().collect();
+    leases.sort_by_key(|(lease, _)| *lease);
+    let term = |(lease, counts): (&String, &v1::LeaseCounts)| {
+        let steps = [
+            ("warned", counts.warned),
+            ("told", counts.told),
+            ("raised", counts.raised),
+            ("retired", counts.retired),
+            ("terminated", counts.terminated),
+            ("killed", counts.killed),
+        ];
+        let taken = steps.iter().filter(|(_, count)| *count > 0);
+        let steps: Vec<_> = taken.map(|(step, count)| format!("{count} {step}")).collect();
+        format!("{} {}", clean(lease), steps.join(", "))
+    };
+    let terms: Vec<String> = leases.into_iter().map(term).collect();
+    if !terms.is_empty() {
+        out.push_str(&fill("  overstayed: ", &terms, "  ", "    "));
     }
 }
 

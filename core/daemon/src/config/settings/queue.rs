@@ -84,7 +84,8 @@ pub(super) const QUEUE: &[Setting] = &[
         "",
         "What holds for some requests only. Each `[[routes]]` has a `path` (itself and all below \
          it; the longest that fits counts) and, if wanted, `methods`, `priority` (`high`, \
-         `normal` or `low`: a request of a higher one always goes first) and `request_buffering` \
-         (as the setting).",
+         `normal` or `low`: a request of a higher one always goes first), `request_buffering` (as \
+         the setting), `first_byte_lease`, `request_lease` and `deferred_lease` (as \
+         `leases.first_byte`, `leases.request` and `leases.deferred`).",
     ),
 ];

@@ -1,6 +1,8 @@
 //! The JSON, held to the descriptor of the API.
 
 use maitred_engine::event::OobOutcome;
+use maitred_engine::limits::LeaseKind;
+use maitred_engine::snapshot::LeaseCounts;
 use prost::Message as _;
 use prost_types::field_descriptor_proto::{Label, Type};
 use prost_types::{DescriptorProto, FieldDescriptorProto, FileDescriptorSet};
@@ -62,6 +64,9 @@ fn sample() -> v1::StatusReply {
     let pool = sample.facts.pools.values_mut().next().unwrap();
     pool.exits[0].last_lines.push("bye".to_owned());
     sample.out_of_band();
+    let counts =
+        LeaseCounts { warned: 1, told: 2, raised: 3, retired: 4, terminated: 5, killed: 6 };
+    sample.pool().totals.leases.insert(LeaseKind::FirstByte, counts);
     sample.reply()
 }
 
@@ -101,4 +106,8 @@ fn values_land_under_their_own_names() {
     assert_eq!(pool["processes"][0]["slots"], "RRD");
     assert_eq!(pool["totals"]["failed_by_reason"], json!({"app_error": 9, "process_died": 3}));
     assert_eq!(pool["exits"][0]["last_lines"], json!(["bye"]));
+    let counts =
+        r#"{"warned": 1, "told": 2, "raised": 3, "retired": 4, "terminated": 5, "killed": 6}"#;
+    let counts: Value = serde_json::from_str(counts).unwrap();
+    assert_eq!(pool["totals"]["leases"], json!({ "first_byte": counts }));
 }

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use maitred_engine::event::{ExitStatus, OobOutcome};
-use maitred_engine::limits::Routing;
-use maitred_engine::snapshot::{OobPicture, PhasePicture};
+use maitred_engine::limits::{LeaseKind, Routing};
+use maitred_engine::snapshot::{LeaseCounts, OobPicture, PhasePicture};
 use maitred_engine::time::Time;
 
 use super::*;
@@ -340,4 +340,21 @@ fn page(sample: &Sample, ends: &[OobEnd]) -> String {
         assert_eq!(line.trim_end(), line, "spaces at the end");
     }
     text
+}
+
+#[test]
+fn what_overstayed_is_counted_by_lease_and_step() {
+    let mut sample = Sample::serving();
+    let totals = &mut sample.pool().totals;
+    let deferred = LeaseCounts { warned: 3, told: 1, retired: 1, ..LeaseCounts::default() };
+    let drain = LeaseCounts { terminated: 1, killed: 1, ..LeaseCounts::default() };
+    totals.leases.extend([(LeaseKind::Drain, drain), (LeaseKind::Deferred, deferred)]);
+    totals.deferred_lost = 2;
+    sample.process(4140, PhasePicture::Retiring, "D..");
+    let text = text(&sample);
+    let counts =
+        "  overstayed: deferred 3 warned, 1 told, 1 retired  drain 1 terminated, 1 killed\n";
+    assert!(text.contains(counts), "{text}");
+    assert!(text.contains("  deferred work lost with its process: 2\n"), "{text}");
+    assert!(text.contains("4140 retiring D.."), "{text}");
 }
