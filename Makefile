@@ -100,6 +100,7 @@ bench: system
 	$(PYTHON) bench/deferred/run.py
 	$(PYTHON) bench/deferred/run.py --scenario long
 	$(PYTHON) bench/deferred/run.py --scenario oob
+	$(PYTHON) bench/oob_gc/run.py
 
 fmt:
 	cargo fmt --all
