@@ -87,6 +87,26 @@ fn no_more_than_the_limit_are_away_at_once() {
 }
 
 #[test]
+fn one_that_is_quiescing_counts_as_away() {
+    let mut t = Script::serving(pool(4), 1);
+    t.arrive("a").ask(1).ask(2);
+    let (slots, limit) = (Some(OobWaitsFor::Slots), Some(OobWaitsFor::Limit));
+    assert_eq!(waits_for(&t), [(ProcessId(1), slots), (ProcessId(2), limit)]);
+    t.at(10).done("p1.0");
+    assert_eq!(waits_for(&t), [(ProcessId(1), None), (ProcessId(2), limit)]);
+    assert_eq!(t.pool().oob.peak, 1);
+}
+
+#[test]
+fn the_last_one_that_serves_is_not_replaced_before_its_replacement_is_up() {
+    let mut t = Script::serving(pool(2), 1);
+    t.ask(1).drain_wanted(2).at(5_000);
+    assert_eq!(t.process(2).phase, PhasePicture::Serving, "it is the floor while p1 is out");
+    t.hello(3, 1);
+    assert_eq!(t.process(2).phase, PhasePicture::Draining);
+}
+
+#[test]
 fn the_limit_may_be_more_than_one() {
     let mut t = Script::serving(two_at_once(4), 1);
     t.ask(1).ask(2).ask(3);
