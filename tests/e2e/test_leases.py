@@ -13,6 +13,16 @@ from harness.until import until
 SOON = {"X-Timeout": "300ms"}
 HEADER = {"leases_request_header": "X-Timeout"}
 
+ROUTES = """
+[[routes]]
+path = "/until-told"
+request_lease = "300ms"
+
+[[routes]]
+path = "/after"
+deferred_lease = "300ms"
+"""
+
 
 def lease(core, kind: str) -> dict:
     """How often each step was taken about one kind of lease."""
@@ -56,6 +66,18 @@ def test_a_request_over_its_time_is_answered_and_the_app_is_told(serve):
     assert totals["failed_by_reason"] == {"request_lease": 1}
     assert totals["leases"]["request"]["told"] == 1
     assert core.pool()["exits"] == []
+
+
+def test_a_route_has_leases_of_its_own(serve):
+    core = serve(processes=1, toml=ROUTES, leases_grace="60s")
+    pids = core.app_pids()
+    assert core.get("/until-told").status == 504
+    assert core.get("/").status == 200
+    assert core.app_pids() == pids
+    assert core.get("/after?gate=later").status == 200
+    until(lambda: lease(core, "deferred").get("retired") == 1, "its process is replaced")
+    core.open_gate("later")
+    until(lambda: pids[0] not in core.app_pids(), "and leaves when it is done")
 
 
 def test_who_may_not_set_a_lease_sets_none(serve):
