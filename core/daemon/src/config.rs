@@ -49,6 +49,8 @@ pub struct Config {
     pub processes: u32,
     /// Slots of each process.
     pub slots: u32,
+    /// Bytes of memory that a default number of processes heeds; `None`: what there is.
+    pub memory: Option<u64>,
     /// Limits of the queue and of processes, as the engine takes them.
     pub limits: PoolLimits,
     /// The whole core has to have stopped after this.

@@ -26,6 +26,7 @@ use crate::http::serve::Front;
 use crate::http::sweep::Registry;
 use crate::instance::Claimed;
 use crate::link::accept::{Greeting, listen};
+use crate::os::cgroup;
 use crate::panics::{self, LastWords, end_the_core};
 use crate::process::output::{Form, Outlets, Sink};
 use crate::process::spawn::Spawner;
@@ -104,18 +105,7 @@ pub async fn serve(plan: Plan) -> anyhow::Result<ExitCode> {
         files: panics::files(instance.folder(), instance.name()),
         sinks: [sinks.stderr.clone(), sinks.stdout.clone()],
     });
-    let supervisor = Supervisor {
-        driver: Arc::clone(&driver),
-        spawner: Spawner::start()?,
-        recipe: Arc::clone(&recipe),
-        outlets: Outlets {
-            stdout: sinks.stdout.clone(),
-            stderr: sinks.stderr.clone(),
-            mode: config.log.app,
-        },
-        watchers: TaskTracker::new(),
-        children: Arc::default(),
-    };
+    let supervisor = supervisor(&config, &driver, &recipe, &sinks)?;
     let greeting = Greeting { pool: name.clone(), ready_merge_us: config.ready_merge_us };
     let watchers = supervisor.watchers.clone();
     tokio::spawn(reap_orphans(supervisor.spawner.clone()));
@@ -146,6 +136,28 @@ pub async fn serve(plan: Plan) -> anyhow::Result<ExitCode> {
     drop(instance);
     sinks.flush();
     Ok(code)
+}
+
+/// Who keeps the processes.
+fn supervisor(
+    config: &Config,
+    driver: &Arc<Driver>,
+    recipe: &Arc<dyn Recipe>,
+    sinks: &Sinks,
+) -> anyhow::Result<Supervisor> {
+    Ok(Supervisor {
+        driver: Arc::clone(driver),
+        spawner: Spawner::start()?,
+        recipe: Arc::clone(recipe),
+        memory: config.memory.or_else(cgroup::memory).unwrap_or(0),
+        outlets: Outlets {
+            stdout: sinks.stdout.clone(),
+            stderr: sinks.stderr.clone(),
+            mode: config.log.app,
+        },
+        watchers: TaskTracker::new(),
+        children: Arc::default(),
+    })
 }
 
 /// Answers probes with how this core is doing.
@@ -298,7 +310,8 @@ fn announce(config: &Config, addresses: &[String], instance: &Claimed) {
         tracing::info!("listening on {address}");
     }
     tracing::info!(
-        "{} processes of {} slots; look inside with: maitred status --instance {}",
+        "{}{} processes of {} slots; look inside with: maitred status --instance {}",
+        if config.limits.measure_first { "up to " } else { "" },
         config.processes,
         config.slots,
         instance.name(),

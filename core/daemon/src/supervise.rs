@@ -14,6 +14,7 @@ use tokio::sync::mpsc;
 use tokio_util::task::TaskTracker;
 
 use crate::driver::Driver;
+use crate::os::figures;
 use crate::process::output::{Capture, Label, Outlets};
 use crate::process::spawn::{self, Child, Spawned, Spawner};
 
@@ -44,6 +45,11 @@ pub enum Order {
         pool: PoolId,
         /// That pool's generation.
         generation: u32,
+    },
+    /// Tell the engine how much memory it takes.
+    Measure {
+        /// Its number.
+        process: ProcessId,
     },
     /// Send it a signal.
     Signal {
@@ -78,6 +84,9 @@ pub struct Supervisor {
     pub spawner: Spawner,
     /// How they are started.
     pub recipe: Arc<dyn Recipe>,
+    /// Bytes of memory that they may take together, as far as that decides something; 0: not
+    /// known.
+    pub memory: u64,
     /// Where their output goes.
     pub outlets: Outlets,
     /// One task per process: it ends when the process has and its output was read.
@@ -96,9 +105,17 @@ impl Supervisor {
                     self.children.starting(process);
                     self.watchers.spawn(self.clone().watch(process));
                 }
+                Order::Measure { process } => self.measure(process),
                 Order::Signal { process, signal } => self.children.signal(process, signal),
             }
         }
+    }
+
+    /// The same figure as in the status.
+    fn measure(&self, process: ProcessId) {
+        let pid = self.driver.with_roster(|roster| roster.pid_of(process));
+        let rss = figures::of(pid).unwrap_or_default().rss;
+        self.driver.process(Input::Measured { process, rss, memory: self.memory });
     }
 
     /// The life of one process.

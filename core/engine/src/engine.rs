@@ -162,6 +162,7 @@ impl Engine {
             Input::Hello { process, slots } => self.hello(process, slots),
             Input::EarlyWanted { process } => self.want_early(process),
             Input::EarlyReturned { process } => self.return_early(process),
+            Input::Measured { process, rss, memory } => self.measured(process, rss, memory),
             Input::DrainWanted { process } => self.want_drain(process),
             Input::OobAsked { process, what } => self.ask_oob(process, what),
             Input::OobWithdrawn { process, kind } => self.withdraw_oob(process, &kind),

@@ -65,6 +65,9 @@ pub enum Input {
     EarlyWanted { process: ProcessId },
     /// It will not run the request that it was handed early, and never gave it to the app.
     EarlyReturned { process: ProcessId },
+    /// The answer to [`Output::Measure`]: it takes `rss` bytes of RAM, and together they may take
+    /// `memory` bytes. 0: that is not known.
+    Measured { process: ProcessId, rss: u64, memory: u64 },
     /// It would like to be drained (it got SIGTERM).
     DrainWanted { process: ProcessId },
     /// Out-of-band work is asked for: by its app, by a header of its response, or by an operator.
@@ -236,6 +239,8 @@ pub enum Output {
     Interrupt { slot: SlotId, what: Interrupt },
     /// Start a process; answer `Spawned` or `SpawnFailed`.
     Spawn { process: ProcessId, pool: PoolId, generation: u32 },
+    /// Answer [`Input::Measured`]: how many more are started hangs on it.
+    Measure { process: ProcessId },
     /// Send DRAIN on its link.
     Drain { process: ProcessId, why: DrainReason },
     /// Tell it to do its out-of-band work: no request is in it, and none will be sent.
@@ -365,6 +370,8 @@ pub enum Notice {
     Booted { process: ProcessId, took: Duration },
     /// A process ended before it had booted; the next try comes at `retry_at`.
     BootFailed { process: ProcessId, failures: u32, retry_at: Time },
+    /// There is memory for so few processes only, where each takes `rss` of `memory` bytes.
+    NoRoom { pool: PoolId, wanted: u32, processes: u32, rss: u64, memory: u64 },
     /// No process ever booted and the tries are used up (`boot_attempts_max`).
     BootGivenUp { pool: PoolId },
     /// A process that served ended without being asked to; `suspects` ran in it.

@@ -40,6 +40,9 @@ impl Default for OverloadLimits {
 pub struct PoolLimits {
     /// Processes to keep alive. Default 2: one may die or drain while the other serves.
     pub processes: u32,
+    /// Boot the first process alone, and then no more than there is memory for. Default false: a
+    /// number that somebody wrote is meant.
+    pub measure_first: bool,
     /// Requests waiting at once. Default 1000. Beyond this a client is better served by a fast
     /// 503 than by an answer after its own timeout.
     pub queue_len_max: u32,
@@ -131,6 +134,7 @@ impl Default for PoolLimits {
     fn default() -> Self {
         Self {
             processes: 2,
+            measure_first: false,
             queue_len_max: 1000,
             booting_len_max: 1000,
             hand_early: true,

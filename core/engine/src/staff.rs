@@ -37,7 +37,7 @@ impl Engine {
     fn wants_another(&self, pool: PoolId) -> bool {
         let record = &self.pools[&pool];
         let wanted = match self.departure {
-            None => record.limits.processes as usize,
+            None => self.wanted(pool),
             // Someone has to work off the queue.
             Some(departure) => usize::from(!departure.cut && record.waiting() > 0),
         };
@@ -106,6 +106,7 @@ impl Engine {
         }
         self.put(Output::Notice(Notice::Booted { process, took }));
         self.change_phase(process, Phase::Serving);
+        self.measure(process);
         self.staff(pool);
     }
 

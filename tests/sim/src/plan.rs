@@ -170,6 +170,7 @@ fn lonely(limits: PoolLimits) -> PoolLimits {
 fn limits(random: &mut Random) -> PoolLimits {
     let ms = |random: &mut Random, from, to| Duration::from_millis(random.between(from, to));
     PoolLimits {
+        measure_first: false,
         processes: random.between(1, 4) as u32,
         queue_len_max: random.between(1, 12) as u32,
         booting_len_max: random.between(1, 12) as u32,

@@ -69,6 +69,7 @@ impl<'a> Reader<'a> {
             listen: self.listen()?,
             processes,
             slots,
+            memory: self.memory()?,
             limits: PoolLimits { hand_early, ..limits },
             stop_timeout: self.duration("stop_timeout")?,
             drain_delay: self.drain_delay()?,
@@ -154,9 +155,20 @@ impl<'a> Reader<'a> {
         Ok(processes)
     }
 
+    fn memory(&mut self) -> Result<Option<u64>, ConfigError> {
+        match self.raw.find("memory") {
+            Some(_) => self.size("memory").map(Some),
+            None => {
+                self.note("memory", "");
+                Ok(None)
+            }
+        }
+    }
+
     fn limits(&mut self, processes: u32) -> Result<PoolLimits, ConfigError> {
         Ok(PoolLimits {
             processes,
+            measure_first: self.raw.find("processes").is_none(),
             boot_max: self.duration("leases.boot")?,
             drain_max: self.duration("leases.drain")?,
             oob: self.oob()?,

@@ -72,7 +72,10 @@ fn nothing_written_means_the_defaults() {
     let config = Rig::new().load(&[]);
     assert_eq!(addresses(&config), ["127.0.0.1:8000"]);
     assert_eq!((config.processes, config.slots), (4, 1));
-    assert_eq!(config.limits, PoolLimits { processes: 4, ..PoolLimits::default() });
+    assert_eq!(
+        config.limits,
+        PoolLimits { processes: 4, measure_first: true, ..PoolLimits::default() }
+    );
     assert_eq!(config.stop_timeout, Duration::from_secs(25));
     assert_eq!(config.drain_delay, Duration::ZERO);
     assert_eq!((config.http.body_max, config.http.head_max), (1 << 30, 48 << 10));
@@ -123,6 +126,15 @@ fn a_default_number_of_processes_gives_four_slots_and_uses_all_cpus() {
     assert_eq!(Rig::new().load(&["-t", "1"]).processes, 4);
     assert_eq!(Rig::new().load(&["-t", "2"]).processes, 3);
     assert_eq!(Rig::new().load(&["-t", "100"]).processes, 3);
+}
+
+#[test]
+fn only_a_default_number_of_processes_hangs_on_memory() {
+    let config = Rig::new().load(&[]);
+    assert_eq!((config.limits.measure_first, config.memory), (true, None));
+    assert!(!Rig::new().load(&["-w", "4"]).limits.measure_first);
+    assert!(!Rig::new().var("WEB_CONCURRENCY", "4").load(&[]).limits.measure_first);
+    assert_eq!(Rig::new().toml("memory = '2 GiB'").load(&[]).memory, Some(2 << 30));
 }
 
 #[test]

@@ -26,6 +26,13 @@ impl Driver {
                     "process did not boot: {reason}; next try in {retry_in:.1} s"
                 );
             }
+            Notice::NoRoom { wanted, processes, rss, memory, .. } => {
+                let (rss, memory) = (rss >> 20, memory >> 20);
+                tracing::warn!(
+                    "{wanted} processes of {rss} MiB would pass 70 % of {memory} MiB: \
+                     {processes} instead; another number is taken as it is: --processes N"
+                );
+            }
             Notice::BootGivenUp { .. } => {
                 tracing::error!("no process ever booted: giving up");
                 self.given_up.cancel();

@@ -46,6 +46,7 @@ impl Driver {
             Output::Spawn { process, pool, generation } => {
                 inner.order(Order::Spawn { process, pool, generation });
             }
+            Output::Measure { process } => inner.order(Order::Measure { process }),
             Output::CancelDetached { process, request, why } => {
                 if let Some(link) = inner.links.get_mut(&process) {
                     link.cancel_detached(request, why);

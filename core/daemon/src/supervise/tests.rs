@@ -74,6 +74,7 @@ async fn leaves_although_starting(answer: anyhow::Result<spawn::Order>) -> Arc<D
     let null = || OwnedFd::from(std::fs::File::options().write(true).open("/dev/null").unwrap());
     let sink = || Sink::start(null(), Form::Text).unwrap();
     let supervisor = Supervisor {
+        memory: 0,
         driver: Arc::clone(&driver),
         spawner: Spawner::start().unwrap(),
         recipe: Arc::new(Slow { asked, answer: its_answer.into() }),

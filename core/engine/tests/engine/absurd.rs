@@ -31,6 +31,8 @@ fn limits(pool: u32, (routing, overload): Mode) -> PoolLimits {
     let overload = overload.then_some(OverloadLimits { target, interval: target * 3 });
     PoolLimits {
         processes: 2 - pool,
+        // One way of counting or the other; which routing has which does not matter.
+        measure_first: routing == Routing::PerProcess,
         queue_len_max: 6,
         booting_len_max: 8,
         routing,
@@ -152,6 +154,8 @@ fn anything() -> impl Strategy<Value = Input> {
             .prop_map(|(process, slots)| Input::Hello { process, slots }),
         2 => process().prop_map(|process| Input::EarlyWanted { process }),
         1 => process().prop_map(|process| Input::EarlyReturned { process }),
+        1 => (process(), 0..1_500_u64)
+            .prop_map(|(process, rss)| Input::Measured { process, rss, memory: 1_000 }),
         1 => process().prop_map(|process| Input::DrainWanted { process }),
         1 => (process(), unstarted())
             .prop_map(|(process, unstarted)| Input::Goodbye { process, unstarted }),
@@ -216,6 +220,8 @@ struct World {
     /// What was asked for and is not done: processes that drain, and that must exit.
     drain: Vec<ProcessId>,
     exit: Vec<ProcessId>,
+    /// Processes whose memory is asked for.
+    measure: Vec<ProcessId>,
     /// Processes that are out of band.
     out: Vec<ProcessId>,
     /// Slots and the requests that they were given, as the outputs tell.
@@ -232,6 +238,7 @@ impl World {
             now: Time::default(),
             drain: Vec::new(),
             exit: Vec::new(),
+            measure: Vec::new(),
             out: Vec::new(),
             held: BTreeMap::new(),
             ended: 0,
@@ -278,6 +285,9 @@ impl World {
             totals.arrived - totals.in_flight - totals.queued
         });
         assert_eq!(ended.sum::<u64>(), self.ended, "one `Ended` per outcome");
+        if let Some(process) = self.measure.pop() {
+            self.tell(Input::Measured { process, rss: 300, memory: 1_000 });
+        }
     }
 
     fn perform(&mut self, output: &Output) {
@@ -287,6 +297,7 @@ impl World {
                 assert_eq!(self.held.insert(slot, request), None, "{slot} never said ready");
             }
             Output::Drain { process, .. } => self.drain.push(process),
+            Output::Measure { process } => self.measure.push(process),
             Output::StartOob { process, .. } => {
                 // Rule R8: nothing runs in it.
                 assert!(self.held.keys().all(|slot| slot.process != process), "{process} is busy");

@@ -15,5 +15,6 @@ mod process;
 mod queue;
 mod retry;
 mod rules;
+mod scale;
 mod script;
 mod standing;

@@ -206,6 +206,12 @@ impl Script {
         self.tell(&format!("{process} misbehaved"), Input::Misbehaved { process })
     }
 
+    pub(crate) fn measured(&mut self, process: u64, rss: u64, memory: u64) -> &mut Self {
+        let process = ProcessId(process);
+        let input = Input::Measured { process, rss, memory };
+        self.tell(&format!("{process} takes {rss} of {memory} bytes"), input)
+    }
+
     pub(crate) fn drain_wanted(&mut self, process: u64) -> &mut Self {
         let process = ProcessId(process);
         self.tell(&format!("{process} wants to be drained"), Input::DrainWanted { process })
@@ -331,6 +337,7 @@ impl Script {
                 format!("cancel {} in {process}: {why:?}", name(request))
             }
             Output::Spawn { process, .. } => format!("spawn {process}"),
+            Output::Measure { process } => format!("measure {process}"),
             Output::Drain { process, why } => format!("drain {process}: {why:?}"),
             Output::StartOob { process, kind, by, .. } => {
                 format!("{process} out of band: {kind}, by {by:?}")
@@ -356,6 +363,9 @@ impl Script {
             Notice::BootFailed { process, failures, retry_at } => {
                 let retry_at = retry_at.0 / 1_000_000;
                 format!("! {process} did not boot, {failures} in a row, next at {retry_at}ms")
+            }
+            Notice::NoRoom { wanted, processes, rss, memory, .. } => {
+                format!("! room for {processes} of {wanted}: each {rss} of {memory} bytes")
             }
             Notice::BootGivenUp { .. } => "! given up".to_owned(),
             Notice::Died { process, suspects } => {

@@ -92,6 +92,7 @@ impl Shadow {
                 self.told_early.insert(request);
                 super::FINE
             }
+            Output::Measure { .. } => broken(Rule::R2, "a written number is meant".into()),
             Output::Fail { .. }
             | Output::Interrupt { .. }
             | Output::CancelDetached { .. }

@@ -121,7 +121,10 @@ impl World {
                 }
             }
             Output::CancelEarly { process, .. } => self.cancel_early(process),
-            Output::Interrupt { .. } | Output::Freed { .. } | Output::Notice(_) => {}
+            Output::Interrupt { .. }
+            | Output::Measure { .. }
+            | Output::Freed { .. }
+            | Output::Notice(_) => {}
         }
         Ok(())
     }

@@ -26,8 +26,16 @@ pub(super) const POOL: &[Setting] = &[
             Computed("CPUs, at least 2, and at least 4 slots in all"),
             "--processes, -w, --workers",
             "App processes. At least two, so that one may end while the other serves. Quotas of \
-             control groups count.",
+             control groups count. A default is lowered when so many of the first one's size \
+             would take more than 70 % of the memory.",
         ),
+    ),
+    setting(
+        "memory",
+        Kind::Size,
+        Computed("the smallest limit of a control group, else the machine's"),
+        "",
+        "The memory that a default number of processes heeds. A number that is written is meant.",
     ),
     setting(
         "slots",
