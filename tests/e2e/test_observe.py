@@ -101,6 +101,14 @@ def test_the_observe_listener_has_nothing_else_and_changes_nothing(observed):
     assert probe(core.observe, "/health", "HEAD") == (200, "healthy", b"")
 
 
+def test_a_port_for_probes_that_is_taken_is_one_line_with_the_name_of_the_setting(prepare):
+    core = prepare()
+    core.start("--processes=1", observe=f"127.0.0.1:{core.port}")
+    assert core.wait() == 2
+    (line,) = core.log().splitlines()
+    assert "in use" in line and "`observe`" in line
+
+
 def test_an_app_has_its_own_paths_unless_one_is_given_away(serve):
     core = serve()
     assert core.get("/health").status == 404, "the app's own"

@@ -35,26 +35,26 @@ pub(super) fn bind_all(config: &Config) -> Result<Vec<(Listener, String)>, Unusa
 pub(super) fn bind_observe(
     (host, port): &(String, u16),
 ) -> Result<(TcpListener, String), Unusable> {
-    let (listener, address) = tcp(host, *port)?;
+    let (listener, address) = tcp(host, *port, "write another one at `observe`")?;
     let taken_back = |error| Unusable(format!("cannot listen on {host}:{port}: {error}"));
     Ok((listener.into_std().map_err(taken_back)?, address))
 }
 
 fn bind(host: &str, port: u16) -> Result<(Listener, String), Unusable> {
-    let (listener, address) = tcp(host, port)?;
+    let hint = "another server runs there, or choose a port with -p";
+    let (listener, address) = tcp(host, port, hint)?;
     Ok((Listener::Tcp(listener), address))
 }
 
-fn tcp(host: &str, port: u16) -> Result<(tokio::net::TcpListener, String), Unusable> {
+/// `hint`: what to do when the address is in use.
+fn tcp(host: &str, port: u16, hint: &str) -> Result<(tokio::net::TcpListener, String), Unusable> {
     let wrong = |error: &dyn std::fmt::Display| {
         Unusable(format!("cannot listen on {host}:{port}: {error}"))
     };
     let mut addresses = (host, port).to_socket_addrs().map_err(|error| wrong(&error))?;
     let address: SocketAddr = addresses.next().ok_or_else(|| wrong(&"no such host"))?;
     let listener = bind_tcp(address).map_err(|error| match error.kind() {
-        std::io::ErrorKind::AddrInUse => {
-            wrong(&"the address is in use; another server runs there, or choose a port with -p")
-        }
+        std::io::ErrorKind::AddrInUse => wrong(&format!("the address is in use; {hint}")),
         _ => wrong(&error),
     })?;
     let address = listener.local_addr().unwrap_or(address);
