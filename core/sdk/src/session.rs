@@ -296,6 +296,10 @@ impl Shared {
         self.flush(&mut state);
         let mut seen = state.reads;
         loop {
+            if state.has_ahead() {
+                // It may be wanted no more: what the core has said since is heard first.
+                self.read_at_once(&mut state);
+            }
             if state.ending.is_some() {
                 return None;
             }

@@ -49,6 +49,27 @@ fn a_request_that_was_sent_ahead_waits_on_until_a_slot_takes_it() {
 }
 
 #[test]
+fn a_request_that_was_sent_ahead_and_is_wanted_no_more_never_reaches_the_app() {
+    let (session, mut core) = pair(1, 50);
+    for _ in 0..20 {
+        let running = core.request();
+        let ahead = core.request_early(1);
+        assert_eq!(session.next(0).unwrap().unwrap().stream, running);
+        // While the slot is busy nobody reads, unless the minder happens to.
+        core.link.cancel(ahead, reason::CLIENT_GONE);
+        core.write();
+        session.reply(running, head(200), b"").unwrap();
+        thread::scope(|scope| {
+            let next = scope.spawn(|| session.next(0).unwrap().unwrap().stream);
+            assert!(core.answer(ahead).aborted, "it is given back unseen");
+            let wanted = core.request();
+            assert_eq!(next.join().unwrap(), wanted);
+            session.reply(wanted, head(200), b"").unwrap();
+        });
+    }
+}
+
+#[test]
 fn a_body_that_came_with_its_request_is_whole() {
     let (session, mut core) = pair(1, 50);
     let stream = core.request_with_body();

@@ -156,6 +156,11 @@ impl State {
         self.slots.iter().position(runs)
     }
 
+    /// The next request was sent ahead, when no slot was free for it.
+    pub(crate) fn has_ahead(&self) -> bool {
+        self.offered.front().is_some_and(|(_, head)| head.early_at_us > 0)
+    }
+
     /// Gives the oldest request to a slot.
     pub(crate) fn claim(&mut self, slot: usize, now: Instant) -> Option<Request> {
         let (stream, mut head) = self.offered.pop_front()?;
