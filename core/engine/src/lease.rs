@@ -108,11 +108,11 @@ impl Engine {
         if let Some(record) = self.processes.get_mut(&process) {
             let alive = Time::default() + now.since(Time::default() + host_age);
             let watch = &mut record.watch;
-            let first = watch.alive.is_none();
             watch.alive = Some(watch.alive.map_or(alive, |before| before.max(alive)));
-            if first {
-                // It was not watched for this before.
-                self.look_again(process);
+            // It may not have been watched for this, or all steps of an earlier silence were taken.
+            let next = self.next_step(process);
+            if next.is_some_and(|at| self.processes[&process].watch.next.is_none_or(|it| at < it)) {
+                self.set_lease_timer(process, next);
             }
         }
     }
@@ -243,14 +243,20 @@ impl Engine {
 
     /// Sets the timer of a process to the earliest step that is still to come.
     fn look_again(&mut self, process: ProcessId) {
+        let next = self.next_step(process);
+        self.set_lease_timer(process, next);
+    }
+
+    /// The earliest step that was not taken yet. It may be due already.
+    fn next_step(&self, process: ProcessId) -> Option<Time> {
         let mut next = Time::NEVER;
-        let now = self.now;
+        let seen = self.processes[&process].watch.seen;
         self.each_step_of(process, |step| {
-            if step.at > now {
+            if step.at > seen {
                 next = next.min(step.at);
             }
         });
-        self.set_lease_timer(process, (next != Time::NEVER).then_some(next));
+        (next != Time::NEVER).then_some(next)
     }
 
     fn each_step_of(&self, process: ProcessId, mut tell: impl FnMut(Overstay)) {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use maitred_engine::class::Class;
 use maitred_engine::event::{DrainReason, Input, Notice, Outcome, Output, Traits};
 use maitred_engine::id::{ProcessId, RequestId, SlotId};
-use maitred_engine::limits::{OobLimits, PoolLimits, Routing};
+use maitred_engine::limits::{Lease, Leases, OobLimits, PoolLimits, Routing};
 use maitred_engine::snapshot::Snapshot;
 
 use crate::rule::{Rule, counted};
@@ -28,6 +28,10 @@ counted! {
         TellsNoKeeper => "R6 a process is not told to drop what was sent ahead",
         TellsNoApp => "R6 an app is not told that its client left",
         NoOverload => "R7 an overload may begin unnoticed",
+        Warns => "R7 a slot that overstays is not named",
+        NeverTells => "R7 a slot's lease ends and its client has no answer",
+        EndlessDeferred => "R7 deferred work may last for ever",
+        RetiresNobody => "R7 who overstays is not retired",
         EndlessWait => "R7 a wait for the first boot may last for ever",
         NoBootLease => "R7 a boot may last for ever",
         NoExitLease => "R7 an exit may last for ever",
@@ -182,6 +186,10 @@ fn falsify(mutant: Mutant, limits: PoolLimits) -> PoolLimits {
         Mutant::PrivateLines => PoolLimits { routing: Routing::PerProcess, ..limits },
         Mutant::WrongLine => PoolLimits { routing: Routing::Global, ..limits },
         Mutant::NoOverload => PoolLimits { overload: None, ..limits },
+        Mutant::Warns => lease(limits, |leases| leases.first_byte.warn = None),
+        Mutant::EndlessDeferred => lease(limits, |leases| leases.deferred = Lease::NEVER),
+        Mutant::RetiresNobody => lease(limits, |leases| leases.request.retire_after = None),
+        Mutant::NeverTells => lease(limits, |leases| leases.request.max = None),
         Mutant::EndlessWait => PoolLimits { booting_wait_max: long, ..limits },
         Mutant::NoBootLease => PoolLimits { boot_max: long, ..limits },
         Mutant::NoExitLease => PoolLimits { exit_max: long, ..limits },
@@ -191,6 +199,11 @@ fn falsify(mutant: Mutant, limits: PoolLimits) -> PoolLimits {
         Mutant::NoBackoff => PoolLimits { boot_backoff: Duration::ZERO, ..limits },
         _ => limits,
     }
+}
+
+fn lease(mut limits: PoolLimits, change: impl Fn(&mut Leases)) -> PoolLimits {
+    change(&mut limits.leases);
+    limits
 }
 
 fn oob(mut limits: PoolLimits, change: impl Fn(&mut OobLimits)) -> PoolLimits {
@@ -209,7 +222,7 @@ fn is_dropped(mutant: Mutant, output: &Output) -> bool {
         Mutant::TellsNoApp => matches!(output, Output::Cancel { .. }),
         Mutant::NeverBack => matches!(output, Output::Notice(Notice::OobEnded { .. })),
         Mutant::BackToWork => {
-            matches!(output, Output::Drain { why: DrainReason::Replaced, .. })
+            matches!(output, Output::Drain { why: DrainReason::Deadline, .. })
         }
         Mutant::NoSpawn => matches!(output, Output::Spawn { .. }),
         _ => false,

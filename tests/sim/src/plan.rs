@@ -31,6 +31,8 @@ pub(crate) struct Plan {
     pub(crate) classes: u64,
     /// Processes that can keep a request until a slot is ready, in a thousand.
     pub(crate) early: u64,
+    /// Requests that say something about their leases, in a thousand.
+    pub(crate) deadlines: u64,
     /// Kinds of out-of-band work that there are.
     pub(crate) kinds: u64,
     /// How often each action is tried.
@@ -138,6 +140,7 @@ impl Plan {
             idempotent: random.pick(&[500, 800, 1000]).unwrap_or(1000),
             classes: if lonely { 0 } else { classes },
             early: random.pick(&[0, 500, 1000]).unwrap_or_default(),
+            deadlines: random.pick(&[0, 300]).unwrap_or_default(),
             kinds: random.pick(&[1, 3, 20]).unwrap_or(1),
             weights,
             steps,
@@ -198,15 +201,30 @@ fn limits(random: &mut Random) -> PoolLimits {
             overdue_after: ms(random, 5, 150),
             quiesce_max: ms(random, 5, 60),
         },
-        leases: no_leases(),
+        leases: leases(random),
     }
 }
 
-/// The shadow does not know the leases of slots: nothing overstays.
-fn no_leases() -> Box<Leases> {
-    let never = Lease::NEVER;
-    let dump_pause = Duration::ZERO;
-    let leases =
-        Leases { first_byte: never, request: never, deferred: never, hang: never, dump_pause };
-    Box::new(leases)
+fn leases(random: &mut Random) -> Box<Leases> {
+    let lease = |random: &mut Random, often: u64| {
+        let ms = |random: &mut Random, often, from, to| {
+            let span = Duration::from_millis(random.between(from, to));
+            random.chance(often).then_some(span)
+        };
+        Lease {
+            warn: ms(random, often, 2, 60),
+            warn_dumps: random.chance(500),
+            max: ms(random, often, 10, 150),
+            raise_after: ms(random, 400, 1, 20),
+            retire_after: ms(random, 600, 1, 30),
+        }
+    };
+    let often = random.pick(&[0, 400, 800]).unwrap_or_default();
+    Box::new(Leases {
+        first_byte: lease(random, often),
+        request: lease(random, often),
+        deferred: lease(random, often),
+        hang: lease(random, often),
+        dump_pause: Duration::from_millis(random.between(0, 40)),
+    })
 }

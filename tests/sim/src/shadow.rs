@@ -9,9 +9,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use maitred_engine::class::Class;
-use maitred_engine::event::{Failure, OobOutcome, Outcome, Refusal, Traits};
+use maitred_engine::event::{Deadlines, Failure, OobOutcome, Outcome, Refusal, Traits};
 use maitred_engine::id::{PoolId, ProcessId, RequestId, SlotId};
-use maitred_engine::limits::PoolLimits;
+use maitred_engine::limits::{LeaseKind, PoolLimits};
+use maitred_engine::snapshot::LeaseCounts;
 use maitred_engine::time::Time;
 
 use crate::coverage::{Coverage, Fact};
@@ -20,6 +21,7 @@ use crate::rule::{Checked, Rule, Violation};
 mod clients;
 mod dispatch;
 mod early;
+mod leases;
 mod lines;
 mod oob;
 mod outputs;
@@ -61,6 +63,8 @@ pub(crate) struct Shadow {
     turns: Vec<dispatch::Turn>,
     /// Processes whose line closed for a moment, or may have.
     wobbled: BTreeSet<ProcessId>,
+    /// Deferred work that ended with its process: that must be told.
+    must_lose: BTreeSet<(SlotId, RequestId)>,
     /// Requests that left the line of a process: it must have been withdrawn.
     must_wobble: Vec<(RequestId, ProcessId)>,
     pub(crate) departure: Option<Departure>,
@@ -102,6 +106,9 @@ struct Count {
     deferred: u64,
     reconciled: u64,
     stray_readies: u64,
+    leases: BTreeMap<LeaseKind, LeaseCounts>,
+    deferred_failed: u64,
+    deferred_lost: u64,
     oob: BTreeMap<OobOutcome, u64>,
     oob_given_up: u64,
 }
@@ -137,6 +144,14 @@ pub(crate) struct Process {
     asks: Vec<oob::Ask>,
     /// When the engine last rested.
     seen_at: Time,
+    /// The last sign of life of its host, and when the core first heard of one.
+    alive: Option<Time>,
+    watched_since: Time,
+    /// When its stacks were asked for.
+    dumped: Option<Time>,
+    retired: Option<LeaseKind>,
+    /// Steps about slots that overstay, as long as they do.
+    steps_taken: BTreeSet<leases::Taken>,
     /// It lied about what its app saw.
     pub(crate) liar: bool,
     times: Times,
@@ -158,6 +173,10 @@ pub(crate) struct Slot {
     pub(crate) state: State,
     /// Where its REQUEST begins in what the core sends.
     begins_at: u64,
+    /// What its request says about its leases.
+    deadlines: Deadlines,
+    /// The response has begun.
+    began: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -325,6 +344,7 @@ impl Shadow {
         let process = self.processes.get_mut(&slot.process);
         if let Some(slot) = process.and_then(|it| it.slots.get_mut(slot.index as usize)) {
             slot.state = state;
+            slot.began = false;
         }
     }
 

@@ -438,6 +438,14 @@ fn a_host_that_collects_garbage_for_a_while_is_not_hung() {
 }
 
 #[test]
+fn a_host_that_is_silent_again_is_named_again() {
+    let leases = Leases { hang: Lease { max: Some(ms(60)), ..Lease::NEVER }, ..quiet() };
+    let mut t = Script::serving(pool(leases), 1);
+    t.pong(1, 0).arrive("a").at(70).pong(1, 5).at(130).done("p1.0");
+    assert_eq!(t.pool().totals.leases[&LeaseKind::Hang].warned, 2);
+}
+
+#[test]
 fn an_idle_process_is_never_hung() {
     let leases = Leases { hang: Lease { warn: None, ..lease(0, 60) }, ..quiet() };
     let mut t = Script::serving(pool(leases), 1);

@@ -56,6 +56,7 @@ impl Shadow {
     /// A request is in a slot from now on.
     pub(super) fn occupied(&mut self, request: RequestId, slot: SlotId, what: (Duration, u64)) {
         let (wait, begins_at) = what;
+        let deadlines = self.requests.get(&request).map(|record| record.traits.deadlines);
         let now = self.now;
         self.sent_to.insert(slot.process);
         self.uses += 1;
@@ -64,6 +65,8 @@ impl Shadow {
             if let Some(place) = process.slots.get_mut(slot.index as usize) {
                 place.state = State::Running { request, since: now };
                 place.begins_at = begins_at;
+                place.began = false;
+                place.deadlines = deadlines.unwrap_or_default();
             }
         }
         self.fact(Fact::ToIdleSlot);

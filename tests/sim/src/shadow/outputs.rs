@@ -93,10 +93,15 @@ impl Shadow {
                 super::FINE
             }
             Output::Measure { .. } => broken(Rule::R2, "a written number is meant".into()),
-            Output::Fail { .. }
-            | Output::Interrupt { .. }
-            | Output::CancelDetached { .. }
-            | Output::Notice(_) => super::FINE,
+            Output::Interrupt { slot, what } => self.interrupted(slot, what),
+            Output::Notice(Notice::Overstayed { slot, request, lease, step, after }) => {
+                self.overstayed((slot, request), (lease, step), after)
+            }
+            Output::Notice(Notice::Retired { process, lease }) => self.retired(process, lease),
+            Output::Notice(Notice::DeferredLost { slot, request, .. }) => {
+                self.deferred_lost(slot, request)
+            }
+            Output::Fail { .. } | Output::CancelDetached { .. } | Output::Notice(_) => super::FINE,
         }
     }
 
@@ -258,7 +263,8 @@ impl Shadow {
         };
         must!(R7, record.is_up(), "{process} was drained although it does not serve");
         let overstayed = |ask: &super::oob::Ask| ask.stage == super::oob::Stage::Overstayed;
-        let asked = (record.wants_drain && spare) || record.asks.iter().any(overstayed);
+        let hung = record.is_hung();
+        let asked = hung || (record.wants_drain && spare) || record.asks.iter().any(overstayed);
         must!(R7, leaves || asked, "{process} was drained for no reason");
         record.drained_at = Some(now);
         record.isolated = None;

@@ -1,6 +1,6 @@
 //! What becomes of processes, and of the requests in those that die.
 
-use maitred_engine::event::{Failure, Outcome};
+use maitred_engine::event::{Deadlines, Failure, Outcome};
 use maitred_engine::id::{PoolId, ProcessId, RequestId, SlotId};
 
 use super::{Place, Process, Shadow, Slot, State, Times};
@@ -12,6 +12,7 @@ use crate::rule::{Checked, Rule, must};
 struct Found {
     unstarted: Vec<RequestId>,
     started: Vec<RequestId>,
+    deferred: Vec<(SlotId, RequestId)>,
     /// Everything in it that had started, requests with and without an outcome.
     present: usize,
 }
@@ -39,6 +40,11 @@ impl Shadow {
             isolated: None,
             asks: Vec::new(),
             seen_at: self.now,
+            alive: None,
+            watched_since: self.now,
+            dumped: None,
+            retired: None,
+            steps_taken: std::collections::BTreeSet::new(),
             liar: false,
             times: Times::default(),
             used: 0,
@@ -53,7 +59,9 @@ impl Shadow {
             return;
         }
         record.hello_at = Some(now);
-        record.slots = vec![Slot { state: State::Idle, begins_at: 0 }; slots as usize];
+        let slot =
+            Slot { state: State::Idle, begins_at: 0, deadlines: Deadlines::NONE, began: false };
+        record.slots = vec![slot; slots as usize];
         if let Some(pool) = self.pool_of(process) {
             pool.first_hello.get_or_insert(now);
             pool.failed_boots = 0;
@@ -79,7 +87,7 @@ impl Shadow {
         self.boot_may_have_failed(process);
         self.early_returned(process)?;
         let Some(record) = self.processes.get(&process) else { return super::FINE };
-        let blame = !record.blameless;
+        let blame = !record.blameless || record.is_hung();
         let found = self.look_into(process, sent);
         let Some(record) = self.processes.get_mut(&process) else { return super::FINE };
         record.slots.clear();
@@ -95,6 +103,7 @@ impl Shadow {
                 self.fact(Fact::UnstartedMany);
             }
         }
+        self.must_lose.extend(found.deferred);
         for request in found.unstarted {
             self.not_seen(process, request)?;
             self.requeue(request);
@@ -117,8 +126,11 @@ impl Shadow {
         for (index, slot) in (0..).zip(&self.processes[&process].slots) {
             match slot.state {
                 State::Idle => {}
-                State::Deferred { .. } => {
-                    found.present += usize::from(slot.begins_at < sent);
+                State::Deferred { request, .. } => {
+                    if slot.begins_at < sent {
+                        found.present += 1;
+                        found.deferred.push((SlotId { process, index }, request));
+                    }
                 }
                 State::Running { .. } => {
                     let live = self.live_in(SlotId { process, index });

@@ -34,6 +34,7 @@ impl Shadow {
             self.check_waits(pool)?;
             self.check_staff(pool)?;
         }
+        self.check_steps()?;
         self.check_leases(deadline)?;
         let evict = self.evict.take();
         must!(R5, evict.is_none(), "nobody made room in a full queue: {evict:?}");
@@ -244,6 +245,9 @@ impl Shadow {
             } else {
                 process.isolated.map(|since| since + limits.isolation_max)
             };
+            if let Some(at) = process.lease_due(&limits.leases, self.now) {
+                note(at, &|| format!("a lease of a slot of {id}: {process:?}"));
+            }
             let oob = process.oob_leases(limits.oob.lease, limits.oob.quiesce_max);
             if let Some(at) = oob {
                 note(at, &|| format!("out-of-band work of {id}: {process:?}"));
@@ -295,6 +299,7 @@ impl Shadow {
         let mine = (count.deferred, count.reconciled, count.stray_readies);
         let theirs = (totals.deferred, totals.reconciled, totals.stray_readies);
         must!(R10, mine == theirs, "{id}: counts are {theirs:?}, and should be {mine:?}");
+        self.check_lease_counts(id, picture)?;
         let mut by_class = [0; Class::COUNT];
         for (_, request) in self.waiting(id) {
             by_class[request.traits.class as usize] += 1;
@@ -334,6 +339,8 @@ impl Shadow {
             PhasePicture::Out
         } else if process.is_away() {
             PhasePicture::Quiescing
+        } else if process.retired.is_some() {
+            PhasePicture::Retiring
         } else {
             PhasePicture::Serving
         };

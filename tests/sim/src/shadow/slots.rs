@@ -22,6 +22,10 @@ impl Shadow {
     }
 
     pub(crate) fn heard_response(&mut self, slot: SlotId) {
+        let process = self.processes.get_mut(&slot.process);
+        if let Some(slot) = process.and_then(|it| it.slots.get_mut(slot.index as usize)) {
+            slot.began = true;
+        }
         if let Some(request) = self.live_in(slot)
             && let Some(record) = self.requests.get_mut(&request)
         {

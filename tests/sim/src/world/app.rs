@@ -76,7 +76,9 @@ impl World {
             process.is_awake() && !process.over && due
         };
         let Some(id) = self.pick(readable) else { return Ok(false) };
+        let age = if self.random.chance(200) { self.random.between(1, 200) } else { 0 };
         let process = self.process(id);
+        process.link.set_host_age_ms(age);
         let over = process.to_process.take(now, &mut process.heard);
         let mut heard = std::mem::take(&mut process.heard);
         let received = process.link.receive(&mut heard);
@@ -296,7 +298,9 @@ impl World {
     /// GOODBYE names the last stream that the app was given, unless the process lies.
     pub(super) fn say_goodbye(&mut self, lies: bool) -> bool {
         let asked = |process: &Process| {
-            let hidden = |(_, work): (&u64, &Work)| work.is_silent();
+            // A later one may be over for the app and still have something to say.
+            let newest = |stream: u64| stream == process.given;
+            let hidden = |(stream, work): (&u64, &Work)| newest(*stream) && work.is_silent();
             let can_lie = process.work.iter().next_back().is_some_and(hidden);
             process.asked_to_leave && process.is_open() && (!lies || can_lie)
         };

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use maitred_engine::class::Class;
-use maitred_engine::event::{Abort, Input, Traits};
+use maitred_engine::event::{Abort, Deadlines, Input, Traits};
 use maitred_engine::id::{PoolId, RequestId, SlotId};
 
 use super::{Client, Done, World};
@@ -50,11 +50,20 @@ impl World {
         }
         let Some(client) = self.clients.get_mut(&request) else { return Ok(()) };
         client.arrived = true;
+        let mut ms = || {
+            let ms = match self.random.below(10) {
+                0 => u32::MAX,
+                _ => self.random.between(5, 150) as u32,
+            };
+            std::num::NonZeroU32::new(ms).filter(|_| self.random.chance(self.plan.deadlines))
+        };
+        let deadlines = Deadlines { first_byte: ms(), request: ms(), deferred: ms() };
+        let Some(client) = self.clients.get_mut(&request) else { return Ok(()) };
         let traits = Traits {
             idempotent: client.idempotent,
             body_held: client.body_held,
             class: client.class,
-            ..Traits::default()
+            deadlines,
         };
         let pool = client.pool;
         self.shadow.arrived(request, pool, traits);

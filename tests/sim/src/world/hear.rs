@@ -34,7 +34,10 @@ impl World {
             CoreEvent::End { stream, ready, .. } => {
                 self.close_stream(process, stream, (true, ready))
             }
-            CoreEvent::Ready { stream, .. } => self.close_stream(process, stream, (false, true)),
+            CoreEvent::Ready { stream, ready } => {
+                self.hear_failed(process, stream, ready.failed)?;
+                self.close_stream(process, stream, (false, true))
+            }
             CoreEvent::Abort { stream, abort, ready } => {
                 self.hear_abort(process, stream, abort.reason)?;
                 self.close_stream(process, stream, (false, ready))
@@ -52,7 +55,10 @@ impl World {
                 self.shadow.heard_bounce(slot)?;
                 self.tell(Input::Bounced { slot })
             }
-            CoreEvent::Pong { lost, .. } => {
+            CoreEvent::Pong { lost, host_age_ms } => {
+                let host_age = std::time::Duration::from_millis(host_age_ms);
+                self.shadow.pong(process, host_age);
+                self.tell(Input::Pong { process, host_age })?;
                 lost.into_iter().try_for_each(|stream| self.hear_lost(process, stream))
             }
             CoreEvent::DrainWanted { .. } => {
@@ -135,6 +141,15 @@ impl World {
                 }
             }
         }
+    }
+
+    /// Pieces of deferred work raised an error.
+    fn hear_failed(&mut self, process: ProcessId, number: u64, pieces: u32) -> Checked {
+        let Some((slot, _)) = self.stream(process, number).filter(|_| pieces > 0) else {
+            return Ok(());
+        };
+        self.shadow.deferred_failed(slot, pieces);
+        self.tell(Input::DeferredFailed { slot, pieces })
     }
 
     fn hear_abort(&mut self, process: ProcessId, number: u64, why: u32) -> Checked {

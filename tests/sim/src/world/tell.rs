@@ -1,7 +1,7 @@
 //! The engine is told what happened, and what it asks for is done.
 
 use maitred_engine::Engine;
-use maitred_engine::event::{CancelReason, Input, Output};
+use maitred_engine::event::{CancelReason, Input, Interrupt, Output};
 use maitred_engine::id::{ProcessId, RequestId, SlotId};
 use maitred_proto::message;
 use prost::Message as _;
@@ -121,10 +121,8 @@ impl World {
                 }
             }
             Output::CancelEarly { process, .. } => self.cancel_early(process),
-            Output::Interrupt { .. }
-            | Output::Measure { .. }
-            | Output::Freed { .. }
-            | Output::Notice(_) => {}
+            Output::Interrupt { slot, what } => self.interrupt(slot, what),
+            Output::Measure { .. } | Output::Freed { .. } | Output::Notice(_) => {}
         }
         Ok(())
     }
@@ -168,6 +166,17 @@ impl World {
             && let Some(end) = self.ends.get_mut(&process)
         {
             end.link.consumed(stream, untaken);
+        }
+    }
+
+    fn interrupt(&mut self, slot: SlotId, what: Interrupt) {
+        let action = match what {
+            Interrupt::Dump => message::interrupt::DUMP,
+            Interrupt::Raise => message::interrupt::RAISE,
+        };
+        let Some(end) = self.ends.get_mut(&slot.process) else { return };
+        if let Some(stream) = end.slots.get(slot.index as usize).copied().flatten() {
+            let _it_may_be_over = end.link.interrupt(stream, action);
         }
     }
 
