@@ -70,14 +70,14 @@ const WEIGHTS: &[(Action, u64)] = &[
     (Action::AppBounces, 6),
     (Action::OobAsk, 22),
     (Action::OobTakeBack, 8),
-    (Action::OobOrder, 9),
+    (Action::OobOrder, 16),
     (Action::OobEnd, 25),
     (Action::WantDrain, 14),
     (Action::SayGoodbye, 25),
     (Action::TimePasses, 90),
     (Action::NeedlessTick, 4),
     (Action::Restore, 3),
-    (Action::Die, 8),
+    (Action::Die, 9),
     (Action::CloseLink, 3),
     (Action::Hang, 6),
     (Action::Wake, 10),
@@ -91,7 +91,7 @@ const WEIGHTS: &[(Action, u64)] = &[
     (Action::PongForgets, 4),
     (Action::PongInvents, 4),
     (Action::BounceStarted, 6),
-    (Action::GoodbyeLies, 1500),
+    (Action::GoodbyeLies, 2500),
 ];
 
 impl Action {
