@@ -10,6 +10,8 @@ SHELL := /bin/bash
 export PATH := $(PATH):$(HOME)/.cargo/bin
 
 PYTHON ?= python3
+# For how long `make fuzz` runs each target.
+FUZZ_SECONDS ?= 60
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 BIN := $(TARGET)/debug/maitred
 VENV := .venv
@@ -22,7 +24,7 @@ SDK_SOURCES := Cargo.toml Cargo.lock $(shell find proto core/sdk sdk-python \
 	\( -name '*.rs' -o -name '*.toml' -o -name '*.py' -o -name '*.pyi' -o -name 'py.typed' \) -print)
 
 .DEFAULT_GOAL := help
-.PHONY: help system build venv node demo demo-stop test test-slow sim bench fmt lint clean
+.PHONY: help system build venv node demo demo-stop test test-slow sim fuzz bench fmt lint clean
 
 help:
 	@echo 'make demo        builds all, starts the Flask and the Django example, leaves them running'
@@ -31,6 +33,7 @@ help:
 	@echo 'make test-slow   the end-to-end tests that move gigabytes'
 	@echo 'make sim         seeded worlds against the engine: SECONDS=180 SEED=random'
 	@echo 'make fmt lint    formats, then lints'
+	@echo 'make fuzz        random bytes for all parsers, FUZZ_SECONDS=60 for each (needs g++)'
 	@echo 'make bench       the comparison with other servers, on a quiet machine'
 	@echo 'make venv        only the Python side: .venv with the SDK in it'
 	@echo 'make clean       removes what the others made'
@@ -92,6 +95,10 @@ SIM_SECONDS := $(if $(filter command,$(origin SECONDS)),$(SECONDS),180)
 sim: system
 	cargo run --quiet --package maitred-sim -- run --covered \
 		--seconds $(SIM_SECONDS) $(if $(SEED),--seed $(SEED))
+
+# Not a part of `make test`: it finds more the longer it runs, and builds everything once more.
+fuzz: system
+	FUZZ_SECONDS=$(FUZZ_SECONDS) PYTHON='$(PYTHON)' tests/fuzz/run
 
 bench: system
 	$(PYTHON) bench/hello/run.py
