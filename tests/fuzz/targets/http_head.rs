@@ -14,7 +14,7 @@ use http::{Method, Uri, Version};
 use libfuzzer_sys::fuzz_target;
 use maitred::body::upload::RequestBody;
 use maitred::http::conn::Local;
-use maitred::http::head::{self, RequestFacts};
+use maitred::http::head::{self, RequestFacts, Wait};
 use maitred_proto::frame::HEAD_MAX;
 use maitred_proto::message::{Request, Response, Trailers, pairs};
 use prost::Message;
@@ -36,6 +36,7 @@ struct Asked<'a> {
     client: Option<IpAddr>,
     ports: (u16, u16),
     waited: u64,
+    goes_on_at_us: u64,
 }
 
 /// The request as a head that hyper would hand on; `None`: it would not.
@@ -62,13 +63,15 @@ fn facts(asked: &Asked<'_>) -> Option<RequestFacts> {
 fn request(asked: &Asked<'_>) {
     let Some(facts) = facts(asked) else { return };
     let mut out = BytesMut::new();
-    facts.encode(&mut out, &RequestBody::None, Duration::from_micros(asked.waited));
+    let so_far = Duration::from_micros(asked.waited);
+    let wait = Wait { so_far, goes_on_at_us: asked.goes_on_at_us };
+    facts.encode(&mut out, &RequestBody::None, wait);
     if facts.fits() {
         assert!(out.len() <= HEAD_MAX, "a head of {} bytes was said to fit", out.len());
     }
     let read = Request::decode(out.freeze()).expect("what was written is read");
     assert_eq!(read.method, facts.method.as_str());
-    assert_eq!(read.wait_us, asked.waited);
+    assert_eq!((read.wait_us, read.early_at_us), (asked.waited, asked.goes_on_at_us));
     assert_eq!(read.headers.len(), 2 * facts.headers.len());
     for ((name, value), (wanted, text)) in pairs(&read.headers).zip(&facts.headers) {
         assert_eq!((&name[..], &value[..]), (wanted.as_str().as_bytes(), text.as_bytes()));
