@@ -294,10 +294,12 @@ impl Shared {
         let now = Instant::now();
         state.came_back(slot, now);
         self.flush(&mut state);
-        let mut seen = state.reads;
+        let back_at = state.reads;
+        let mut seen = back_at;
         loop {
-            if state.has_ahead() {
-                // It may be wanted no more: what the core has said since is heard first.
+            if state.has_ahead() && state.reads == back_at {
+                // It was kept while the slot was busy, and may be wanted no more: what the core
+                // has said since is heard first.
                 self.read_at_once(&mut state);
             }
             if state.ending.is_some() {
