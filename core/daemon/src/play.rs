@@ -96,7 +96,7 @@ impl Play {
             access_log: None,
         });
         let limits = PoolLimits { processes: 1, ..PoolLimits::default() };
-        driver.process(Input::PoolAdded { pool: POOL, limits });
+        driver.process(Input::PoolAdded { pool: POOL, limits: Box::new(limits) });
         let Ok(Order::Spawn { process, pool, generation }) = ordered.try_recv() else {
             panic!("a pool wants a process");
         };

@@ -123,7 +123,7 @@ pub async fn serve(plan: Plan) -> anyhow::Result<ExitCode> {
     let admin = instance.admin_listener()?;
     let status = grpc::spawn_thread(admin, Arc::new(desk), observe, ending.clone())?;
 
-    driver.process(Input::PoolAdded { pool: POOL, limits: config.limits.clone() });
+    driver.process(Input::PoolAdded { pool: POOL, limits: Box::new(config.limits.clone()) });
     announce(&config, &public.addresses, &instance);
     let (code, stop_timeout) = wait(&config, &driver, &mut signals).await;
     public.leaving(&driver, stop_timeout, config.limits.cut_exit_max).run(&mut signals).await;

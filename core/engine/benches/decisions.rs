@@ -64,7 +64,7 @@ impl Core {
             queue_len_max: queued + 2,
             ..PoolLimits::default()
         };
-        core.tell(Input::PoolAdded { pool: POOL, limits });
+        core.tell(Input::PoolAdded { pool: POOL, limits: Box::new(limits) });
         for process in core.processes.clone() {
             core.tell(Input::Spawned { process, pid: 1 });
             core.tell(Input::Hello { process, slots: SLOTS });

@@ -97,8 +97,8 @@ impl Engine {
     pub(crate) fn expire_waits(&mut self) {
         let now = self.now;
         let overdue = |pool: &Pool| {
-            let (at, wait) = pool.next_expiry()?;
-            (at <= now).then(|| (wait.request, pool.waited_too_long()))
+            let (at, request) = pool.next_expiry()?;
+            (at <= now).then(|| (request, pool.waited_too_long()))
         };
         while let Some((request, why)) = self.pools.values().find_map(overdue) {
             let pool = self.requests[&request].pool;

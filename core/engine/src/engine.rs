@@ -136,7 +136,7 @@ impl Engine {
 
     fn route(&mut self, input: Input) {
         match input {
-            Input::PoolAdded { pool, limits } => self.add_pool(pool, limits),
+            Input::PoolAdded { pool, limits } => self.add_pool(pool, *limits),
             Input::Announced { request, pool, class } => self.announce(request, pool, class),
             Input::Arrived { request, pool, traits } => self.arrive(request, pool, traits),
             Input::ClientGone { request } => self.abandon(request),
@@ -164,7 +164,7 @@ impl Engine {
             Input::EarlyReturned { process } => self.return_early(process),
             Input::Measured { process, rss, memory } => self.measured(process, rss, memory),
             Input::DrainWanted { process } => self.want_drain(process),
-            Input::OobAsked { process, what } => self.ask_oob(process, what),
+            Input::OobAsked { process, what } => self.ask_oob(process, *what),
             Input::OobWithdrawn { process, kind } => self.withdraw_oob(process, &kind),
             Input::OobDone { process, word } => self.oob_done(process, word),
             Input::Goodbye { process, unstarted } => self.goodbye(process, &unstarted),

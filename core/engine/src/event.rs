@@ -22,7 +22,7 @@ pub use lease::{Deadlines, Interrupt, Step};
 #[expect(missing_docs, reason = "fields are named after their types; variants say what they mean")]
 pub enum Input {
     /// A pool exists from now on; the engine starts its processes.
-    PoolAdded { pool: PoolId, limits: PoolLimits },
+    PoolAdded { pool: PoolId, limits: Box<PoolLimits> },
     /// The head of a request was read and its body is still to come. It is refused now or not
     /// counted yet: [`Input::Arrived`] follows when it may be dispatched.
     Announced { request: RequestId, pool: PoolId, class: Class },
@@ -71,7 +71,7 @@ pub enum Input {
     /// It would like to be drained (it got SIGTERM).
     DrainWanted { process: ProcessId },
     /// Out-of-band work is asked for: by its app, by a header of its response, or by an operator.
-    OobAsked { process: ProcessId, what: OobAsk },
+    OobAsked { process: ProcessId, what: Box<OobAsk> },
     /// Its app does not want out-of-band work of this kind any more.
     OobWithdrawn { process: ProcessId, kind: String },
     /// Its app is done with the out-of-band work that it was granted.
@@ -385,7 +385,7 @@ pub enum Notice {
     /// A wish for out-of-band work is past its deadline and has not begun.
     OobOverdue { process: ProcessId, kind: String },
     /// A wish for out-of-band work has its outcome.
-    OobEnded { process: ProcessId, record: OobRecord },
+    OobEnded { process: ProcessId, record: Box<OobRecord> },
     /// The process said ready twice, or for a slot that was not taken.
     StrayReady { slot: SlotId },
     /// A slot overstays: `lease` began so long ago, and this step is taken. The request may have

@@ -266,7 +266,10 @@ impl Engine {
             outcome,
         };
         *self.pool(pool).totals.oob.entry(outcome).or_default() += 1;
-        self.put(Output::Notice(Notice::OobEnded { process: ask.process, record }));
+        self.put(Output::Notice(Notice::OobEnded {
+            process: ask.process,
+            record: Box::new(record),
+        }));
     }
 
     /// Sets the one timer that the asks of a pool need.

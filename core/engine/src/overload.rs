@@ -91,7 +91,7 @@ impl Pool {
     /// When the wait of the one that waits longest is as long as the target.
     fn reaches_target(&self, target: Duration) -> Option<Time> {
         let first = self.queue.first_entered().filter(|_| self.has_booted())?;
-        Some(self.patient_since(&first) + target)
+        Some(self.patient_since(first) + target)
     }
 
     /// When the pool will be overloaded if nothing changes.

@@ -11,7 +11,7 @@ use crate::limits::{PoolLimits, Routing};
 use crate::oob::Oob;
 use crate::overload::Overload;
 use crate::process::Rank;
-use crate::queue::{Queue, Waiting};
+use crate::queue::Queue;
 use crate::snapshot::Totals;
 use crate::time::Time;
 use crate::withdraw::Budget;
@@ -176,11 +176,16 @@ impl Pool {
         self.limits.routing == Routing::PerProcess
     }
 
-    /// The next request to run out of patience, and when.
-    pub(crate) fn next_expiry(&self) -> Option<(Time, Waiting)> {
-        let expiry = |wait: Waiting| (self.patient_since(&wait) + self.wait_max(), wait);
-        let heads = [&self.queue, &self.suspects, &self.early].map(Queue::first_entered);
-        heads.into_iter().flatten().map(expiry).min_by_key(|(at, wait)| (*at, wait.request))
+    /// The next request to run out of patience, and when. Asked for after every input.
+    pub(crate) fn next_expiry(&self) -> Option<(Time, RequestId)> {
+        let mut next = None;
+        for queue in [&self.queue, &self.suspects, &self.early] {
+            if let Some(wait) = queue.first_entered() {
+                let expiry = (self.patient_since(wait) + self.wait_max(), wait.request);
+                next = Some(next.map_or(expiry, |other| expiry.min(other)));
+            }
+        }
+        next
     }
 
     pub(crate) fn note_waiting(&mut self, now: Time) {

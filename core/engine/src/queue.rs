@@ -91,8 +91,8 @@ impl Queue {
     }
 
     /// The one that has been in this queue longest.
-    pub(crate) fn first_entered(&self) -> Option<Waiting> {
-        self.entry.first.map(|request| self.nodes[request].wait)
+    pub(crate) fn first_entered(&self) -> Option<&Waiting> {
+        self.entry.first.map(|request| &self.nodes[request].wait)
     }
 
     /// The one that is served last of all those with less urgency than `class`. Looks at every

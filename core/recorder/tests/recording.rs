@@ -33,7 +33,7 @@ impl World {
             running: BTreeSet::new(),
         };
         let limits = PoolLimits { processes: 3, queue_len_max: 20, ..PoolLimits::default() };
-        world.tell(Input::PoolAdded { pool: POOL, limits });
+        world.tell(Input::PoolAdded { pool: POOL, limits: Box::new(limits) });
         world
     }
 

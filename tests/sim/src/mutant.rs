@@ -85,7 +85,7 @@ impl Tamper {
         let Some(mutant) = self.mutant else { return Some(input) };
         match (mutant, input) {
             (_, Input::PoolAdded { pool, limits }) => {
-                Some(Input::PoolAdded { pool, limits: falsify(mutant, limits) })
+                Some(Input::PoolAdded { pool, limits: Box::new(falsify(mutant, *limits)) })
             }
             (Mutant::ServesWhoLeft, Input::ClientGone { request })
                 if self.queued.contains(&request) =>

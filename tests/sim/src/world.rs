@@ -149,7 +149,7 @@ impl World {
     fn begin(&mut self) -> Checked {
         for (pool, limits) in (1..).map(PoolId).zip(self.plan.pools.clone()) {
             self.shadow.pool_added(pool, limits.clone());
-            self.tell(Input::PoolAdded { pool, limits })?;
+            self.tell(Input::PoolAdded { pool, limits: Box::new(limits) })?;
         }
         Ok(())
     }

@@ -3,7 +3,6 @@
 use maitred_engine::Engine;
 use maitred_engine::event::Input;
 use maitred_engine::id::{PoolId, RequestId};
-use maitred_engine::limits::PoolLimits;
 use maitred_engine::time::Time;
 use maitred_recorder::Recorder;
 use maitred_sim::World;
@@ -41,7 +40,7 @@ fn a_replay_that_differs_says_where() {
     let pool = PoolId(1);
     let arrived = Input::Arrived { request: RequestId(1), pool, traits: Default::default() };
     let real = [
-        (Time(0), Input::PoolAdded { pool, limits: PoolLimits::default() }),
+        (Time(0), Input::PoolAdded { pool, limits: Box::default() }),
         (Time(2_000_000), Input::Drain { stop_at: Time(3_000_000) }),
     ];
     let recorded = [(Time(0), real[0].1.clone()), (Time(2_000_000), arrived)];

@@ -28,12 +28,15 @@ impl Driver {
             expected: span(request.expected_ms),
             not_later_than: span(request.not_later_than_ms),
         };
-        self.handle(inner, Input::OobAsked { process, what });
+        self.handle(inner, Input::OobAsked { process, what: Box::new(what) });
     }
 
     /// A response has the header that asks.
     pub(super) fn oob_header(&self, inner: &mut Inner, process: ProcessId) {
-        self.handle(inner, Input::OobAsked { process, what: ask(KIND_DEFAULT, OobBy::Header) });
+        self.handle(
+            inner,
+            Input::OobAsked { process, what: Box::new(ask(KIND_DEFAULT, OobBy::Header)) },
+        );
     }
 
     /// An operator asks for work in the process with this pid, or in every one that is up. Returns
@@ -56,7 +59,7 @@ impl Driver {
             known.filter(|(_, known)| pid.is_none_or(|pid| pid == *known)).collect();
         for &(process, _) in &meant {
             let what = OobAsk { not_later_than: Some(AT_ONCE), ..ask(kind, OobBy::Operator) };
-            self.handle(&mut inner, Input::OobAsked { process, what });
+            self.handle(&mut inner, Input::OobAsked { process, what: Box::new(what) });
         }
         meant.into_iter().map(|(_, pid)| pid).collect()
     }

@@ -235,7 +235,7 @@ impl Roster {
         }
         if let Notice::OobEnded { process, record } = notice {
             let (process, pid) = (*process, self.pid_of(*process));
-            self.oob.push(OobEnd { process, pid, record: record.clone() });
+            self.oob.push(OobEnd { process, pid, record: record.as_ref().clone() });
         }
     }
 

@@ -30,7 +30,7 @@ pub(crate) fn driver(mut limits: PoolLimits) -> (Arc<Driver>, mpsc::UnboundedRec
         orders,
         access_log: None,
     });
-    driver.process(Input::PoolAdded { pool: POOL, limits });
+    driver.process(Input::PoolAdded { pool: POOL, limits: Box::new(limits) });
     (driver, ordered)
 }
 

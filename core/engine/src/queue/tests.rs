@@ -58,7 +58,7 @@ fn a_retried_request_takes_its_old_place_and_a_new_patience() {
     assert_eq!(order(&queue), [1, 2, 3, 4, 5]);
     queue.remove(RequestId(1));
     queue.remove(RequestId(4));
-    assert_eq!(queue.first_entered(), Some(wait(3, 30, 50)));
+    assert_eq!(queue.first_entered(), Some(&wait(3, 30, 50)));
 }
 
 #[test]
@@ -70,7 +70,7 @@ fn a_higher_class_goes_first_whatever_its_age() {
     queue.push(wait_as(Class::Normal, 4, 4, 4));
     queue.push_by_age(wait_as(Class::Normal, 5, 0, 5));
     assert_eq!(order(&queue), [3, 5, 2, 4, 1]);
-    assert_eq!(queue.first_entered(), Some(wait_as(Class::Low, 1, 1, 1)));
+    assert_eq!(queue.first_entered(), Some(&wait_as(Class::Low, 1, 1, 1)));
     assert_eq!(queue.oldest_arrival(), Some(Time(0)));
     assert_eq!(queue.last_below(Class::High), Some(wait_as(Class::Low, 1, 1, 1)));
     queue.remove(RequestId(1));
@@ -110,7 +110,7 @@ fn a_line_that_closes_is_merged_into_the_others_by_age() {
     assert_eq!(order(&queue), [2, 5, 8]);
     queue.share_out();
     assert_eq!((line(&queue, 1), line(&queue, 3)), (vec![1, 2, 4, 7, 8], vec![3, 5, 6, 9]));
-    assert_eq!(queue.first_entered(), Some(wait(1, 1, 1)), "patience does not start anew");
+    assert_eq!(queue.first_entered(), Some(&wait(1, 1, 1)), "patience does not start anew");
     queue.close_line(ProcessId(1));
     queue.close_line(ProcessId(3));
     assert_eq!(order(&queue), [1, 2, 3, 4, 5, 6, 7, 8, 9]);

@@ -170,7 +170,8 @@ fn anything() -> impl Strategy<Value = Input> {
         1 => (process(), status).prop_map(|(process, status)| Input::Exited { process, status }),
         2 => (process(), kind(), within()).prop_map(|(process, kind, not_later_than)| {
             let (reason, by, expected) = (String::new(), OobBy::App, None);
-            Input::OobAsked { process, what: OobAsk { kind, reason, by, expected, not_later_than } }
+            let what = OobAsk { kind, reason, by, expected, not_later_than };
+            Input::OobAsked { process, what: Box::new(what) }
         }),
         1 => (process(), kind()).prop_map(|(process, kind)| Input::OobWithdrawn { process, kind }),
         1 => process().prop_map(|process| Input::OobDone { process, word: OobWord::Failed }),
@@ -245,7 +246,10 @@ impl World {
             twin: None,
         };
         for (pool, mode) in (0..POOLS).zip(modes) {
-            world.tell(Input::PoolAdded { pool: PoolId(pool), limits: limits(pool, mode) });
+            world.tell(Input::PoolAdded {
+                pool: PoolId(pool),
+                limits: Box::new(limits(pool, mode)),
+            });
         }
         world
     }
@@ -358,7 +362,7 @@ impl World {
                     let process = up[index.index(up.len())];
                     let (reason, by, expected) = (String::new(), OobBy::App, None);
                     let what = OobAsk { kind, reason, by, expected, not_later_than };
-                    self.tell(Input::OobAsked { process, what });
+                    self.tell(Input::OobAsked { process, what: Box::new(what) });
                 }
             }
             Move::Return => {

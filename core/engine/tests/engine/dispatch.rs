@@ -86,7 +86,7 @@ fn pools_do_not_lend_each_other_slots() {
     use maitred_engine::event::{Input, Traits};
     use maitred_engine::id::{PoolId, RequestId};
     let mut t = Script::serving(pool(1), 1);
-    t.tell("another pool", Input::PoolAdded { pool: PoolId(2), limits: pool(1) });
+    t.tell("another pool", Input::PoolAdded { pool: PoolId(2), limits: Box::new(pool(1)) });
     t.announce("a");
     let (request, traits) = (RequestId(1), Traits::default());
     t.tell("a arrives there", Input::Arrived { request, pool: PoolId(2), traits });

@@ -515,7 +515,7 @@ fn words_about_work_that_nobody_granted_change_nothing() {
     let mut t = Script::serving(pool(2), 1);
     t.oob_done(1).ask_no_more(1, "gc").oob_done(9).ask(9).ask_no_more(9, "gc");
     assert!(t.pool().totals.oob.is_empty());
-    let input = Input::OobAsked { process: ProcessId(3), what: gc() };
+    let input = Input::OobAsked { process: ProcessId(3), what: Box::new(gc()) };
     t.link_lost(2, &[]).tell("p3, which boots, asks", input);
     assert!(t.pool().oob.asks.is_empty());
 }

@@ -143,7 +143,7 @@ fn long_story() -> Vec<(Time, Input)> {
     let lost = |process| Input::LinkLost { process: ProcessId(process), unstarted: vec![1] };
     let hello = |process| Input::Hello { process: ProcessId(process), slots: 2 };
     let inputs = vec![
-        Input::PoolAdded { pool, limits: self::pool(2) },
+        Input::PoolAdded { pool, limits: Box::new(self::pool(2)) },
         hello(1),
         hello(2),
         arrive(1),

@@ -71,7 +71,7 @@ impl Script {
             transcript: String::new(),
             outputs: Vec::new(),
         };
-        script.tell("a pool", Input::PoolAdded { pool: POOL, limits });
+        script.tell("a pool", Input::PoolAdded { pool: POOL, limits: Box::new(limits) });
         script
     }
 
@@ -225,7 +225,7 @@ impl Script {
     pub(crate) fn ask_for(&mut self, process: u64, what: &OobAsk) -> &mut Self {
         let (process, what) = (ProcessId(process), what.clone());
         let said = format!("{process} asks for {}", what.kind);
-        self.tell(&said, Input::OobAsked { process, what })
+        self.tell(&said, Input::OobAsked { process, what: Box::new(what) })
     }
 
     pub(crate) fn ask_no_more(&mut self, process: u64, kind: &str) -> &mut Self {

@@ -58,7 +58,7 @@ impl World {
 
     fn oob_asked(&mut self, process: ProcessId, what: OobAsk) -> Checked {
         self.shadow.oob_asked(process, &what);
-        self.tell(Input::OobAsked { process, what })
+        self.tell(Input::OobAsked { process, what: Box::new(what) })
     }
 
     pub(super) fn oob_end(&mut self) -> bool {
