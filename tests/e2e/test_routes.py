@@ -84,8 +84,9 @@ def test_only_a_route_without_buffering_gets_its_body_as_it_comes(serve):
     with core.wire() as held, core.wire() as at_once:
         held.send(f"POST /count {begun}X-Token: held\r\n\r\none\n")
         at_once.send(f"POST /lines {begun}X-Token: at-once\r\n\r\none\n")
-        until(lambda: core.pool()["slots"]["running"] == 1, "one runs")
+        until(lambda: core.journal(), "the app has one of them")
         assert core.journal() == ["at-once"]
+        assert core.pool()["slots"]["running"] == 1
         at_once.send("two\n")
         assert at_once.response().body == b"got one\ngot two\n"
         held.send("two\n")
