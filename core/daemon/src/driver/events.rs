@@ -165,13 +165,15 @@ impl Driver {
 
     /// The process does not hold this stream any more, although it never said so.
     fn lost(&self, inner: &mut Inner, process: ProcessId, number: u64) {
-        tracing::warn!(%process, stream = number, "the process lost a request");
-        let Some(stream) = inner.stream(process, number) else {
-            // It was sent ahead.
+        let Some(link) = inner.links.get(&process) else { return };
+        let in_slot = link.is_in_slot(number);
+        if link.early == Some(number) {
+            tracing::warn!(%process, stream = number, "the process lost a request sent ahead");
             let _no_slot = self.forget_stream(inner, process, number);
             return self.handle(inner, Input::EarlyReturned { process });
-        };
-        let in_slot = inner.links.get(&process).is_some_and(|link| link.is_in_slot(number));
+        }
+        let Some(stream) = inner.stream(process, number) else { return };
+        tracing::warn!(%process, stream = number, "the process lost a request");
         let _known = self.forget_stream(inner, process, number);
         if stream.detached {
             self.aborted(inner, &stream, Abort::ByCore);
