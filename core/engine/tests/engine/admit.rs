@@ -106,3 +106,78 @@ fn a_request_is_admitted_once() {
     t.tell("again", Input::Arrived { request, pool, traits: Default::default() });
     assert_eq!((t.pool().totals.arrived, t.pool().totals.queued), (2, 1));
 }
+
+#[test]
+fn a_request_that_is_known_is_not_refused_by_announcing_it_again() {
+    let mut t = Script::serving(PoolLimits { queue_len_max: 1, ..limits() }, 1);
+    t.arrive("a").arrive("b");
+    let (request, pool) = (RequestId(2), crate::script::POOL);
+    t.tell("again", Input::Announced { request, pool, class: Class::Normal });
+    assert_eq!(t.outputs, []);
+}
+
+#[test]
+fn retry_after_follows_a_change_of_load() {
+    let mut t = Script::serving(PoolLimits { queue_len_max: 30, ..limits() }, 1);
+    // A minute in which nobody waits says nothing.
+    t.at(60_000);
+    for request in 0..=30 {
+        t.arrive(&format!("r{request}"));
+    }
+    let retry_after = |t: &mut Script, name: &str| {
+        t.arrive(name);
+        let Some(Output::Refuse { retry_after, .. }) = t.outputs.first() else {
+            panic!("not refused: {:?}", t.outputs);
+        };
+        *retry_after
+    };
+    // One per second for 12 s. What is older than 10 s counts half from then on.
+    for second in 1..=12 {
+        t.at(60_000 + second * 1_000).done("p1.0").arrive(&format!("s{second}"));
+    }
+    assert_eq!(retry_after(&mut t, "at one per second"), ms(29_000));
+    // And ten per second for the next 2 s.
+    for tenth in 1..=20 {
+        t.at(72_000 + tenth * 100).done("p1.0").arrive(&format!("t{tenth}"));
+    }
+    assert_eq!(retry_after(&mut t, "faster"), ms(10_000));
+}
+
+#[test]
+fn a_retry_that_does_not_wait_says_nothing_about_the_queue() {
+    let mut t = Script::serving(PoolLimits { processes: 2, queue_len_max: 1, ..limits() }, 1);
+    t.arrive("a").arrive("b").arrive("c").at(10_000).done("p1.0").done("p2.0");
+    // c waited for 10 s, and goes elsewhere at once.
+    t.bounced("p1.0").arrive("d").arrive("e").arrive("f");
+    let Some(Output::Refuse { retry_after, .. }) = t.outputs.first() else {
+        panic!("not refused: {:?}", t.outputs);
+    };
+    assert_eq!(*retry_after, ms(20_000), "two, at one per 10 s");
+}
+
+#[test]
+fn the_time_in_which_nothing_left_the_queue_counts_as_well() {
+    let mut t = Script::serving(PoolLimits { queue_len_max: 3, ..limits() }, 1);
+    for request in 0..4 {
+        t.arrive(&format!("r{request}"));
+    }
+    t.at(2_000).done("p1.0").arrive("s1").at(10_000).arrive("refused");
+    let Some(Output::Refuse { retry_after, .. }) = t.outputs.first() else {
+        panic!("not refused: {:?}", t.outputs);
+    };
+    assert_eq!(*retry_after, ms(40_000), "one left in 10 s, and four would be before it");
+}
+
+#[test]
+fn ten_seconds_are_looked_back_on_in_full() {
+    let mut t = Script::serving(PoolLimits { queue_len_max: 3, ..limits() }, 1);
+    for request in 0..4 {
+        t.arrive(&format!("r{request}"));
+    }
+    t.at(3_000).done("p1.0").arrive("s1").at(6_000).done("p1.0").arrive("s2");
+    t.at(10_000).done("p1.0").arrive("s3").arrive("refused");
+    let Some(Output::Refuse { retry_after, .. }) = t.outputs.first() else {
+        panic!("not refused: {:?}", t.outputs);
+    };
+    assert_eq!(*retry_after, ms(14_000), "three left in 10 s");
+}

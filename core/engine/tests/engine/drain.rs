@@ -1,8 +1,10 @@
 //! Letting go of processes, and of the core.
 
-use maitred_engine::limits::PoolLimits;
+use maitred_engine::event::{Input, Refusal};
+use maitred_engine::limits::{PoolLimits, Routing};
+use maitred_engine::snapshot::{PhasePicture, SlotPicture};
 
-use crate::script::{SAFE, Script, limits};
+use crate::script::{SAFE, Script, limits, time};
 
 fn pool(processes: u32) -> PoolLimits {
     PoolLimits { processes, ..limits() }
@@ -300,4 +302,76 @@ fn a_core_without_work_closes_at_once() {
           refuse late: Draining, retry after 1s
           late ended: Refused(Draining), waited 0ns
     ");
+}
+
+#[test]
+fn a_core_that_will_leave_soon_serves_on_and_replaces_nobody_who_wants_to_go() {
+    let mut t = Script::serving(pool(2), 1);
+    let soon = |stop_at| Input::Leaving { stop_at: time(stop_at) };
+    t.tell("the core will leave", soon(25_000)).arrive("a").done("p1.0").drain_wanted(1).at(5);
+    t.arrive("b").done("p1.0").drain(25_000);
+    insta::assert_snapshot!(t.transcript(), @r"
+    0ms the core will leave
+    0ms a arrives
+          a to p1.0 after 0ns
+    0ms p1.0 complete
+    0ms p1.0 ready
+          p1.0 free, service 0ns, deferred 0ns
+    0ms p1 wants to be drained
+    5ms b arrives
+          b to p1.0 after 0ns
+    5ms p1.0 complete
+    5ms p1.0 ready
+          p1.0 free, service 0ns, deferred 0ns
+    5ms the core leaves
+          drain p2: Shutdown
+          drain p1: Shutdown
+    ");
+}
+
+#[test]
+fn once_it_leaves_it_does_not_open_again() {
+    let mut t = Script::serving(pool(1), 1);
+    t.drain(25_000).tell("later", Input::Leaving { stop_at: time(60_000) });
+    assert_eq!(t.process(1).phase, PhasePicture::Draining);
+    t.goodbye(1, &[]).exited(1);
+    assert!(t.engine.is_closed());
+}
+
+#[test]
+fn at_the_end_who_is_leaving_already_gets_no_more_time_than_the_others() {
+    let mut t = Script::serving(pool(2), 1);
+    t.link_lost(1, &[]).at(4_500).link_lost(2, &[]).drain(4_600).transcript();
+    t.at(20_000);
+    // p1 would be killed in 400 ms anyway, p2 in 4.9 s.
+    insta::assert_snapshot!(t.transcript(), @r"
+    4600ms time passes
+    5000ms time passes
+             kill p1: LinkLost
+    5600ms time passes
+             kill p2: LinkLost
+             kill p3: DrainLease
+             kill p4: DrainLease
+    ");
+}
+
+#[test]
+fn a_request_that_began_is_not_given_back_at_goodbye() {
+    let mut t = Script::serving(pool(1), 3);
+    t.arrive_with("a", SAFE).arrive_with("b", SAFE).started("p1.0").drain_wanted(1).hello(2, 3);
+    t.goodbye(1, &[0, 1, 2, 9]);
+    assert_eq!(t.sent(), [("b".to_owned(), "p2.0".to_owned())]);
+    assert_eq!(t.process(1).slots[0], SlotPicture::Running(t.request("a")));
+}
+
+#[test]
+fn a_slot_that_is_ready_in_the_moment_of_the_end_gets_nothing() {
+    for routing in [Routing::Global, Routing::PerProcess] {
+        let mut t = Script::serving(PoolLimits { routing, ..pool(1) }, 1);
+        t.arrive("a").arrive("b").drain(100).at(99).complete("p1.0");
+        // The word comes a moment before the clock's.
+        t.now = 100;
+        t.ready("p1.0");
+        assert_eq!(t.pool().totals.refused[&Refusal::Draining], 1);
+    }
 }

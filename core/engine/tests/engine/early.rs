@@ -1,8 +1,9 @@
 //! Requests that are sent ahead to the only process of a pool.
 
 use maitred_engine::class::Class;
-use maitred_engine::event::Traits;
-use maitred_engine::limits::PoolLimits;
+use maitred_engine::event::{Output, Traits};
+use maitred_engine::limits::{OverloadLimits, PoolLimits, Routing};
+use maitred_engine::snapshot::PhasePicture;
 
 use crate::script::{SAFE, Script, limits};
 
@@ -264,4 +265,78 @@ fn a_pool_that_forbids_it_hands_nothing_early() {
           a to p1.0 after 0ns
     0ms b arrives
     ");
+}
+
+/// A busy process that takes requests early, in a pool with such limits.
+fn busy(limits: PoolLimits) -> Script {
+    let mut t = Script::serving(limits, 1);
+    t.early_wanted(1).arrive_with("a", SAFE);
+    t
+}
+
+fn goes_ahead(t: &mut Script, name: &str) -> bool {
+    t.arrive_with(name, SAFE);
+    t.outputs.iter().any(|output| matches!(output, Output::HandEarly { .. }))
+}
+
+#[test]
+fn one_request_of_another_class_is_enough_and_so_are_two() {
+    let mut t = busy(limits());
+    t.arrive_with("low", Traits { class: Class::Low, ..SAFE });
+    t.arrive_with("low2", Traits { class: Class::Low, ..SAFE });
+    assert!(!goes_ahead(&mut t, "b"));
+}
+
+#[test]
+fn nothing_goes_ahead_where_the_newest_may_have_to_go_first() {
+    let overload = Some(OverloadLimits::default());
+    assert!(!goes_ahead(&mut busy(PoolLimits { overload, ..limits() }), "b"));
+}
+
+#[test]
+fn nothing_goes_ahead_of_a_line_of_its_own() {
+    let mut t = busy(PoolLimits { routing: Routing::PerProcess, ..limits() });
+    assert!(!goes_ahead(&mut t, "b"));
+    assert_eq!(t.process(1).queued, 1);
+}
+
+#[test]
+fn nothing_goes_ahead_while_the_core_leaves() {
+    let mut t = busy(limits());
+    t.drain(25_000);
+    assert!(!goes_ahead(&mut t, "b"));
+}
+
+#[test]
+fn nothing_goes_ahead_to_a_process_that_is_about_to_be_replaced() {
+    let mut t = busy(limits());
+    t.drain_wanted(1);
+    assert!(!goes_ahead(&mut t, "b"), "its replacement boots");
+    let mut t = busy(limits());
+    t.drain_wanted(1).spawn_failed(2);
+    assert!(!goes_ahead(&mut t, "b"), "it will boot");
+}
+
+#[test]
+fn nothing_goes_ahead_to_a_process_that_is_withdrawn() {
+    let mut t = busy(limits());
+    t.ask(1);
+    assert_eq!(t.process(1).phase, PhasePicture::Serving, "it is busy, and alone");
+    assert!(goes_ahead(&mut t, "b"));
+    let mut t = Script::serving(limits(), 1);
+    t.early_wanted(1).ask(1);
+    assert_eq!(t.process(1).phase, PhasePicture::Out);
+    assert!(!goes_ahead(&mut t, "a"));
+}
+
+#[test]
+fn nothing_goes_ahead_while_a_suspect_waits_to_be_alone() {
+    let mut t = Script::serving(limits(), 2);
+    t.arrive_with("a", SAFE).arrive_with("b", SAFE).link_lost(1, &[]).exited(1).hello(2, 2);
+    t.early_wanted(2);
+    assert_eq!(t.process(2).phase, PhasePicture::Isolated, "for a; and b waits for the same");
+    t.at(10_000);
+    // The lease has run out, and p2 takes others again.
+    t.arrive_with("c", SAFE);
+    assert!(!goes_ahead(&mut t, "d"));
 }

@@ -3,7 +3,7 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use maitred_engine::event::{Deadlines, Traits};
+use maitred_engine::event::{Deadlines, Interrupt, Notice, Output, Step, Traits};
 use maitred_engine::limits::{Lease, LeaseKind, Leases, PoolLimits};
 use maitred_engine::snapshot::PhasePicture;
 
@@ -532,4 +532,105 @@ fn deferred_work_that_is_cut_is_lost_by_name() {
            spawn p2
     ");
     assert_eq!(t.pool().totals.deferred_lost, 1);
+}
+
+#[test]
+fn a_request_that_overstays_a_deadline_of_its_own_has_5_s_to_listen_by_default() {
+    let mut t = Script::serving(limits(), 2);
+    t.arrive_with("first", within(1_000, 0, 0)).arrive_with("whole", within(0, 2_000, 0));
+    t.started("p1.1").at(5_999);
+    assert_eq!(t.process(1).retired, None);
+    t.at(6_000);
+    assert_eq!(t.process(1).retired, Some(LeaseKind::FirstByte));
+    let mut t = Script::serving(limits(), 1);
+    t.arrive_with("whole", within(0, 2_000, 0)).started("p1.0").at(6_999);
+    assert_eq!(t.process(1).retired, None);
+    t.at(7_000);
+    assert_eq!(t.process(1).retired, Some(LeaseKind::Request));
+}
+
+#[test]
+fn a_host_that_is_silent_for_60_s_is_replaced_by_default() {
+    let mut t = Script::serving(limits(), 1);
+    t.arrive("a").started("p1.0").pong(1, 0).at(59_999);
+    assert_eq!(t.process(1).phase, PhasePicture::Serving);
+    t.at(60_000);
+    assert_eq!(t.process(1).phase, PhasePicture::Draining);
+    assert_eq!(t.process(1).retired, Some(LeaseKind::Hang));
+}
+
+#[test]
+fn stacks_are_dumped_again_after_a_pause() {
+    let leases = Leases { deferred: lease(100, 200), dump_pause: ms(40), ..quiet() };
+    let mut t = Script::serving(pool(leases), 4);
+    for (at, slot) in [(0, "p1.0"), (39, "p1.1"), (40, "p1.2"), (81, "p1.3")] {
+        t.at(at).arrive(slot).complete(slot);
+    }
+    let mut dumps = Vec::new();
+    for at in 100..=190 {
+        t.at(at);
+        let dumped = |it: &Output| matches!(it, Output::Interrupt { what: Interrupt::Dump, .. });
+        if std::mem::take(&mut t.outputs).iter().any(dumped) {
+            dumps.push(at);
+        }
+    }
+    assert_eq!(dumps, [100, 140, 181]);
+}
+
+#[test]
+fn a_process_that_is_retired_already_is_drained_at_once_when_its_host_hangs_as_well() {
+    let hang = Lease { warn: None, ..lease(0, 300) };
+    let mut t = Script::serving(pool(Leases { deferred: lease(100, 200), hang, ..quiet() }), 2);
+    t.pong(1, 0).arrive("a").complete("p1.0").arrive("b").at(220);
+    assert_eq!(t.process(1).phase, PhasePicture::Retiring);
+    t.at(319);
+    assert_eq!(t.process(1).phase, PhasePicture::Retiring);
+    t.at(320);
+    assert_eq!(t.process(1).phase, PhasePicture::Draining);
+    assert_eq!(t.process(1).retired, Some(LeaseKind::Hang));
+}
+
+/// What was said about one slot, step by step.
+fn said(t: &mut Script, until: u64) -> Vec<(u64, LeaseKind, Step)> {
+    let mut said = Vec::new();
+    for at in t.now..=until {
+        t.at(at);
+        for output in std::mem::take(&mut t.outputs) {
+            if let Output::Notice(Notice::Overstayed { lease, step, .. }) = output {
+                said.push((at, lease, step));
+            }
+        }
+    }
+    said
+}
+
+#[test]
+fn a_response_that_does_not_begin_is_warned_of_once_and_told_when_its_time_is_up() {
+    let first_byte = Lease { warn: Some(ms(50)), ..never() };
+    let leases = Leases { first_byte, request: lease(100, 200), ..quiet() };
+    let mut t = Script::serving(pool(leases), 1);
+    t.arrive("a");
+    let (first, whole) = (LeaseKind::FirstByte, LeaseKind::Request);
+    let expected = [(50, first, Step::Warn), (200, whole, Step::Tell), (210, whole, Step::Raise)];
+    assert_eq!(said(&mut t, 215), expected);
+}
+
+#[test]
+fn a_whole_request_that_is_warned_of_earlier_than_its_first_byte_is_warned_of_twice() {
+    let first_byte = Lease { warn: Some(ms(100)), ..never() };
+    let request = Lease { warn: Some(ms(50)), ..never() };
+    let mut t = Script::serving(pool(Leases { first_byte, request, ..quiet() }), 1);
+    t.arrive("a");
+    let (first, whole) = (LeaseKind::FirstByte, LeaseKind::Request);
+    assert_eq!(said(&mut t, 200), [(50, whole, Step::Warn), (100, first, Step::Warn)]);
+}
+
+#[test]
+fn a_host_that_hangs_while_the_core_leaves_is_not_waited_for() {
+    let leases = Leases { hang: Lease { warn: None, ..lease(0, 60) }, ..quiet() };
+    let mut t = Script::serving(pool(leases), 1);
+    t.pong(1, 0).arrive("a").at(10).drain(10_000).at(79);
+    assert_eq!(t.process(1).phase, PhasePicture::Serving);
+    t.at(80);
+    assert_eq!(t.process(1).phase, PhasePicture::Draining);
 }

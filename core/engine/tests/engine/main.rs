@@ -2,6 +2,7 @@
 
 mod absurd;
 mod admit;
+mod check;
 mod class;
 mod dispatch;
 mod drain;
@@ -11,6 +12,7 @@ mod lease;
 mod oob;
 mod overload;
 mod per_process;
+mod picture;
 mod process;
 mod queue;
 mod retry;
@@ -18,3 +20,4 @@ mod rules;
 mod scale;
 mod script;
 mod standing;
+mod words;

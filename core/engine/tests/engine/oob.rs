@@ -527,3 +527,100 @@ fn slot_time_out_of_band_has_its_own_account() {
     let process = t.process(1);
     assert_eq!((process.idle, process.out_of_band, process.withdrawn), (ms(15), ms(30), ms(0)));
 }
+
+#[test]
+fn the_only_one_that_is_idle_does_not_go() {
+    let mut t = Script::serving(pool(2), 1);
+    t.arrive("a").ask(2);
+    assert_eq!(waits_for(&t), [(ProcessId(2), Some(OobWaitsFor::IdleSlot))]);
+    t.at(5).done("p1.0");
+    assert_eq!(t.process(2).phase, PhasePicture::Out);
+}
+
+#[test]
+fn one_that_is_idle_goes_while_another_is_idle_as_well() {
+    let mut t = Script::serving(pool(3), 2);
+    t.arrive("a").ask(2).oob_done(2).ask(3);
+    assert_eq!(t.process(3).phase, PhasePicture::Out);
+}
+
+#[test]
+fn a_pool_of_one_without_a_floor_does_it_between_two_requests() {
+    let oob = OobLimits { min_ready: 0, ..OobLimits::default() };
+    let mut t = Script::serving(PoolLimits { oob, ..pool(1) }, 2);
+    t.arrive("a").ask(1);
+    assert!(!t.pool().oob.small_pool);
+    assert_eq!(waits_for(&t), [(ProcessId(1), Some(OobWaitsFor::IdleSlot))]);
+    t.at(5).done("p1.0");
+    assert_eq!(t.process(1).phase, PhasePicture::Out);
+}
+
+#[test]
+fn an_ask_that_cannot_wait_any_longer_makes_an_older_one_of_its_kind_overdue() {
+    let mut t = Script::serving(pool(2), 1);
+    t.arrive("a").arrive("b").arrive("c").ask(1).at(1).ask_for(1, &within(0));
+    assert!(t.pool().oob.asks[0].overdue);
+    t.at(5).done("p1.0");
+    assert_eq!(t.process(1).phase, PhasePicture::Out, "although c waits");
+}
+
+#[test]
+fn an_ask_that_can_wait_longer_changes_nothing_about_an_older_one() {
+    let mut t = Script::serving(pool(2), 1);
+    t.arrive("a").arrive("b").ask_for(1, &within(100)).at(50).ask_for(1, &within(100)).at(99);
+    assert!(!t.pool().oob.asks[0].overdue);
+    t.at(100);
+    assert!(t.pool().oob.asks[0].overdue);
+}
+
+#[test]
+fn a_process_that_is_quiescing_hears_of_a_deadline_that_comes_sooner() {
+    let mut t = Script::serving(pool(2), 2);
+    t.arrive("a").ask(1).at(1).ask_for(1, &within(10)).at(20);
+    assert_eq!(t.process(1).phase, PhasePicture::Quiescing);
+    // All slots of the others are taken, and so be it.
+    t.arrive("b").arrive("c").arrive("d");
+    assert_eq!(t.process(1).phase, PhasePicture::Quiescing);
+    assert_eq!(t.pool().totals.queued, 1);
+}
+
+#[test]
+fn what_is_out_is_not_overdue_whatever_the_time() {
+    let mut t = Script::serving(pool(2), 1);
+    t.ask_for(1, &within(10)).at(50).oob_done(1);
+    insta::assert_snapshot!(t.transcript(), @r"
+     0ms p1 asks for gc
+           p1 out of band: gc, by App
+    10ms time passes
+    50ms p1 out-of-band work: Done
+           ! gc of p1: Done, waited 0ns, took 50ms
+    ");
+}
+
+#[test]
+fn what_rests_is_named_as_overdue_once() {
+    let oob = OobLimits { quiesce_max: ms(100), ..OobLimits::default() };
+    let mut t = Script::serving(PoolLimits { oob, ..pool(2) }, 2);
+    t.arrive("endless").ask_for(1, &within(50)).at(420);
+    insta::assert_snapshot!(t.transcript(), @r"
+      0ms endless arrives
+            endless to p1.0 after 0ns
+      0ms p1 asks for gc
+     50ms time passes
+            ! gc of p1 is overdue
+    100ms time passes
+    200ms time passes
+    300ms time passes
+    400ms time passes
+    ");
+    assert_eq!(t.pool().totals.oob_given_up, 2);
+}
+
+#[test]
+fn a_suspect_may_take_one_away_while_another_is_out_and_enough_are_left() {
+    let mut t = Script::serving(pool(4), 2);
+    t.ask(1).arrive_with("a", SAFE).arrive("x").arrive("y").link_lost(2, &[]).exited(2);
+    assert_eq!(t.process(1).phase, PhasePicture::Out);
+    let mut isolated = t.pool().processes.into_iter();
+    assert!(isolated.any(|process| process.phase == PhasePicture::Isolated));
+}

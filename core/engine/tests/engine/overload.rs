@@ -108,3 +108,36 @@ fn waiting_for_the_first_boot_is_no_overload() {
     assert_eq!(t.sent()[0].0, "a");
     assert_eq!(t.engine.next_deadline(), Some(time(30_600)), "its patience begins with the boot");
 }
+
+#[test]
+fn it_begins_an_interval_after_somebody_reached_the_target_whoever_waits_by_then() {
+    let mut t = Script::serving(pool(), 1);
+    t.arrive("a").arrive("b").at(200).arrive("c").at(300).gone("b").at(599).arrive("d");
+    assert_eq!(t.pool().queue.overloaded_since, None);
+    t.at(600);
+    assert_eq!(t.pool().queue.overloaded_since, Some(time(600)), "b and c, one after the other");
+}
+
+#[test]
+fn a_wait_below_the_target_in_between_begins_the_interval_anew() {
+    let mut t = Script::serving(pool(), 1);
+    t.arrive("a").arrive("b").at(150).arrive("c").gone("b");
+    assert_eq!(t.engine.next_deadline(), Some(time(750)), "c reaches the target at 250 ms");
+    t.at(749).arrive("d");
+    assert_eq!(t.pool().queue.overloaded_since, None);
+    t.at(750);
+    assert_eq!(t.pool().queue.overloaded_since, Some(time(750)));
+}
+
+#[test]
+fn it_goes_on_when_the_target_is_reached_in_the_last_moment_of_the_interval() {
+    let mut t = Script::serving(pool(), 1);
+    t.arrive("a").arrive("b").at(590).arrive("r0").at(600);
+    for (step, at) in (1..).zip([650, 700, 750, 800, 850, 900, 950, 1_000]) {
+        t.at(at).arrive(&format!("r{step}")).gone(&format!("r{}", step - 1));
+    }
+    t.at(1_100);
+    assert_eq!(t.pool().totals.refused[&Refusal::Overload], 2, "b and r8");
+    t.at(1_101).arrive("c").arrive("d").done("p1.0");
+    assert_eq!(t.sent()[0].0, "c", "nobody waited any more, so it ended with r8 after all");
+}

@@ -1,9 +1,10 @@
 //! Processes come and go.
 
+use maitred_engine::event::Input;
 use maitred_engine::limits::PoolLimits;
 use maitred_engine::snapshot::PhasePicture;
 
-use crate::script::{SAFE, Script, limits};
+use crate::script::{POOL, SAFE, Script, limits};
 
 #[test]
 fn a_process_that_served_is_replaced_at_once() {
@@ -245,4 +246,27 @@ fn who_says_hello_after_its_time_is_shown_the_door() {
     90000ms p1 hello, 1 slots
               close the link of p1
     ");
+}
+
+#[test]
+fn a_process_has_at_most_as_many_slots_as_a_link_can_name() {
+    let mut t = Script::new(PoolLimits { processes: 2, ..limits() });
+    t.hello(1, 65_535).hello(2, 65_536);
+    assert_eq!(t.process(1).slots.len(), 65_535);
+    assert_eq!(t.process(2).phase, PhasePicture::Leaving);
+}
+
+#[test]
+fn a_pool_is_added_once() {
+    let mut t = Script::serving(limits(), 1);
+    let more = PoolLimits { processes: 5, ..limits() };
+    t.arrive("a").tell("again", Input::PoolAdded { pool: POOL, limits: Box::new(more) });
+    assert_eq!((t.pool().processes.len(), t.pool().totals.arrived), (1, 1));
+}
+
+#[test]
+fn a_second_hello_changes_nothing() {
+    let mut t = Script::serving(limits(), 1);
+    t.arrive("a").hello(1, 4);
+    assert_eq!((t.process(1).slots.len(), t.outputs.len()), (1, 0));
 }

@@ -1,11 +1,11 @@
 //! When a process dies: again, alone, or never.
 
-use maitred_engine::event::{Abort, Input, Notice, Output, Traits};
+use maitred_engine::event::{Abort, Failure, Input, Notice, Output, Traits};
 use maitred_engine::id::ProcessId;
-use maitred_engine::limits::PoolLimits;
+use maitred_engine::limits::{Lease, Leases, PoolLimits};
 use maitred_engine::snapshot::{PhasePicture, SlotPicture};
 
-use crate::script::{SAFE, Script, limits, time};
+use crate::script::{SAFE, Script, limits, ms, time};
 
 fn pool(processes: u32) -> PoolLimits {
     PoolLimits { processes, ..limits() }
@@ -525,4 +525,78 @@ fn a_request_that_never_came_to_run_alone_is_not_retried_for_ever() {
     }
     assert_eq!(t.pool().totals.failed.values().sum::<u64>(), 1);
     assert_eq!(t.pool().totals.retried, 2);
+}
+
+#[test]
+fn who_holds_a_stream_or_wants_to_leave_is_not_emptied_for_a_suspect() {
+    let isolated = |t: &Script| {
+        let processes = t.pool().processes.into_iter();
+        let mut isolated = processes.filter(|process| process.phase == PhasePicture::Isolated);
+        isolated.next().map(|process| process.process.0)
+    };
+    let story = |before: fn(&mut Script)| {
+        let mut t = Script::serving(pool(3), 3);
+        t.arrive_with("a", SAFE).arrive("ws").arrive("x").arrive("y").arrive("z").arrive("v");
+        // The suspect is in p1, and p2 has fewer requests than p3.
+        before(&mut t);
+        t.done("p2.1").at(1).link_lost(1, &[]).exited(1);
+        t
+    };
+    assert_eq!(isolated(&story(|_| ())), Some(2));
+    assert_eq!(isolated(&story(|t| _ = t.detached("p2.0"))), Some(3));
+    assert_eq!(isolated(&story(|t| _ = t.drain_wanted(2))), Some(3));
+}
+
+#[test]
+fn a_stream_without_a_slot_is_company() {
+    let mut t = Script::serving(PoolLimits { poison_crashes_max: 1, ..pool(1) }, 2);
+    t.arrive("ws").detached("p1.0").ready("p1.0").arrive_with("a", SAFE).link_lost(1, &[]);
+    assert!(t.outputs.contains(&Output::Notice(Notice::Died {
+        process: ProcessId(1),
+        suspects: vec![t.request("a")]
+    })));
+    assert_eq!(t.pool().totals.queued, 1, "a is not charged, and runs again");
+}
+
+#[test]
+fn a_response_that_began_had_started_whatever_the_link_says() {
+    let mut t = Script::serving(pool(2), 1);
+    t.arrive_with("a", SAFE).started("p1.0").link_lost(1, &[0]);
+    assert_eq!(t.pool().totals.failed[&Failure::ProcessDied], 1);
+}
+
+#[test]
+fn what_had_not_started_and_is_not_wanted_any_more_makes_no_company() {
+    let mut t = Script::serving(PoolLimits { poison_crashes_max: 1, ..pool(1) }, 2);
+    t.arrive_with("a", SAFE).arrive("b").gone("b").link_lost(1, &[1]);
+    assert_eq!(t.pool().totals.failed[&Failure::Poison], 1, "a was alone");
+}
+
+#[test]
+fn a_host_that_hung_until_it_was_told_to_end_makes_suspects_all_the_same() {
+    let hang = Lease { max: Some(ms(60)), retire_after: Some(ms(0)), ..Lease::NEVER };
+    let leases = Box::new(Leases { hang, ..Leases::default() });
+    let limits = PoolLimits { poison_crashes_max: 1, leases, ..pool(1) };
+    let mut t = Script::serving(limits, 1);
+    t.pong(1, 0).arrive_with("a", SAFE).at(60).hello(2, 1).at(25_060);
+    assert!(t.outputs.contains(&Output::Terminate { process: ProcessId(1) }), "{:?}", t.outputs);
+    t.link_lost(1, &[]);
+    assert_eq!(t.pool().totals.failed[&Failure::Poison], 1);
+}
+
+#[test]
+fn a_bounce_of_a_slot_that_is_not_taken_changes_nothing() {
+    let mut t = Script::serving(pool(1), 1);
+    t.bounced("p1.0").bounced("p1.5").bounced("p9.0").arrive("a");
+    assert_eq!((t.sent().len(), t.pool().totals.retried), (1, 0));
+}
+
+#[test]
+fn a_process_that_holds_a_stream_is_not_empty() {
+    let mut t = Script::serving(pool(2), 2);
+    t.arrive_with("a", SAFE).arrive("ws").detached("p2.0").ready("p2.0");
+    t.at(1).link_lost(1, &[]).exited(1);
+    assert_eq!(t.pool().totals.queued, 1, "although all slots of p2 are idle");
+    t.at(2).hello(3, 2);
+    assert_eq!(t.sent(), [("a".to_owned(), "p3.0".to_owned())]);
 }
