@@ -27,6 +27,8 @@ PYTHON = VENV / "bin" / "python"
 TARGET = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
 MAITRED = TARGET / "release" / "maitred"
 LOAD = TARGET / "release" / "maitred-load"
+FLOOR = TARGET / "release" / "maitred-floor"
+FLOOR_MODULES = OUT / "floor"
 RESULTS = BENCH / "RESULTS.md"
 # What recording itself changes: one benchmark's results do not make the next one's tree another.
 NOT_RESULTS = (".", ":!bench/RESULTS.md", ":!bench/deferred/plots")
@@ -58,6 +60,15 @@ def prepare():
         (OUT / "sdk.stamp").touch()
 
 
+def prepare_floor():
+    """Builds the floor, after `prepare`; by itself, so that maitred's own build is not touched."""
+    settings = {"PYO3_PYTHON": str(PYTHON), "PYO3_BUILD_EXTENSION_MODULE": "1"}
+    build = ["cargo", "build", "--release", "-p", "maitred-floor"]
+    run(build, cwd=ROOT, env={**os.environ, **settings})
+    FLOOR_MODULES.mkdir(exist_ok=True)
+    shutil.copy2(FLOOR.with_name("lib_floor.so"), FLOOR_MODULES / "_floor.so")
+
+
 def newer(sources, stamp):
     """Whether one of `sources` changed after `stamp` was made."""
     if not stamp.exists():
@@ -85,6 +96,14 @@ def maitred(app, processes=1, slots=1, settings=None):
         "-w", str(processes), "-t", str(slots), "--python", str(PYTHON), "--name", "bench-{port}",
     ]  # fmt: skip
     return command, settings or {}
+
+
+def floor(app, slots=1):
+    """How the floor serves `app`: what it costs at least to hand a request to one process."""
+    slots = ["--slots", str(slots)]
+    process = [str(PYTHON), str(BENCH / "floor" / "process" / "process.py"), *slots, app]
+    command = [str(FLOOR), "--listen", "127.0.0.1:{port}", *slots, "--", *process]
+    return command, {"PYTHONPATH": str(FLOOR_MODULES)}
 
 
 def granian(app, threads=1):

@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
-"""CPU per request of maitred and its peers: core and process together.
+"""CPU per request of maitred, its peers and its floor: core and process together.
 
 Every round runs each server once, in an order that turns around from round to round, so that
 what else the machine does falls on all alike. A ratio compares two servers of the same round; the
 figure is the median of the rounds' ratios. A peer that is missing, or any failed request, fails
-the benchmark; so does a ratio above its budget.
+the benchmark; so does a ratio above its budget. The floor (bench/floor) is what it costs at least
+to hand a request to another process, without anything that maitred does with it on the way.
 """
 
 import argparse
@@ -24,14 +25,20 @@ ROWS = [
     ("flask 1x1", "flask_app:app", 1, None),
 ]
 
+# Where the app does nothing, all that is measured is the way there and back: only there does a
+# floor say anything. The budget is that of docs/decisions/0001.
+FLOOR_APP = "hello:app"
+FLOOR_BUDGET = 1.15
+
 
 def servers(app, slots):
     """The servers of one row: name to how it is served."""
-    return {
-        "maitred": common.maitred(app, 1, slots),
-        "granian": common.granian(app, slots),
-        "gunicorn": common.gunicorn(app, slots),
-    }
+    served = {"maitred": common.maitred(app, 1, slots)}
+    if app == FLOOR_APP:
+        served["floor"] = common.floor(app, slots)
+    served["granian"] = common.granian(app, slots)
+    served["gunicorn"] = common.gunicorn(app, slots)
+    return served
 
 
 def measure(row, args):
@@ -49,15 +56,16 @@ def measure(row, args):
     return reports
 
 
+def ratio(reports, server, other):
+    """CPU of one server over that of another one: the median of the rounds' ratios."""
+    return statistics.median(
+        ours["cpu_us_per_request"] / theirs["cpu_us_per_request"]
+        for ours, theirs in zip(reports[server], reports[other])
+    )
+
+
 def lines_of(row, reports):
-    """The row's lines of the table, and the ratio to Granian."""
-    ratios = {
-        server: statistics.median(
-            ours["cpu_us_per_request"] / theirs["cpu_us_per_request"]
-            for ours, theirs in zip(rounds, reports["granian"])
-        )
-        for server, rounds in reports.items()
-    }
+    """The row's lines of the table."""
     lines = []
     for server, rounds in reports.items():
         cpu = sorted(report["cpu_us_per_request"] for report in rounds)
@@ -76,19 +84,32 @@ def lines_of(row, reports):
                 f"{median('requests_per_second'):.0f}",
                 f"{median('p50_us'):.0f}",
                 f"{median('p99_us'):.0f}",
-                f"{ratios[server]:.2f}",
+                f"{ratio(reports, server, 'granian'):.2f}",
             ]
         )
-    return lines, ratios["maitred"]
+    return lines
 
 
-def verdict(row, ratio):
+def verdicts(row, reports):
+    """What the row says about the budgets: lines, and whether each was kept."""
     name, _, _, budget = row
+    to_granian = ratio(reports, "maitred", "granian")
     if budget is None:
-        return f"- {name}: {ratio:.2f} times Granian (no budget)", True
-    kept = ratio <= budget
-    word = "kept" if kept else "NOT KEPT"
-    return f"- {name}: {ratio:.2f} times Granian, budget {budget}: {word}", kept
+        said = [(f"- {name}: {to_granian:.2f} times Granian (no budget)", True)]
+    else:
+        kept = to_granian <= budget
+        text = f"- {name}: {to_granian:.2f} times Granian, budget {budget}"
+        said = [(f"{text}: {word(kept)}", kept)]
+    if "floor" in reports:
+        to_floor = ratio(reports, "maitred", "floor")
+        kept = to_floor <= FLOOR_BUDGET
+        text = f"- {name}: {to_floor:.2f} times the floor, at most {FLOOR_BUDGET}"
+        said.append((f"{text}: {word(kept)}", kept))
+    return said
+
+
+def word(kept):
+    return "kept" if kept else "NOT KEPT"
 
 
 def main():
@@ -101,25 +122,27 @@ def main():
     args = parser.parse_args()
     rows = [row for row in ROWS if args.only is None or args.only in row[0]]
     common.prepare()
-    lines, verdicts = [], []
+    if any(app == FLOOR_APP for _, app, _, _ in rows):
+        common.prepare_floor()
+    lines, said = [], []
     for row in rows:
-        row_lines, ratio = lines_of(row, measure(row, args))
-        lines += row_lines
-        verdicts.append(verdict(row, ratio))
+        reports = measure(row, args)
+        lines += lines_of(row, reports)
+        said += verdicts(row, reports)
     head = ["row", "server", "CPU us", "from, to", "user", "system", "req/s", "p50 us", "p99 us"]
     head.append("ratio")
     text = "\n\n".join(
         [
             common.circumstances("bench/hello/run.py " + " ".join(sys.argv[1:])),
             common.table(head, lines),
-            "\n".join(line for line, _ in verdicts),
+            "\n".join(line for line, _ in said),
         ]
     )
     print(text)
     if args.record:
         on_one = "" if args.cpu is None else ", servers on one CPU"
         common.record("CPU per request" + on_one, text)
-    return 0 if all(kept for _, kept in verdicts) else 1
+    return 0 if all(kept for _, kept in said) else 1
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ use bytes::Bytes;
 
 pub use self::generated::*;
 pub use self::head::{RequestHead, ResponseHead, encode_request, encode_response};
-pub(crate) use self::read::{decode_request, decode_response};
+pub use self::read::{decode_request, decode_response};
 
 mod generated {
     include!("gen/maitred.link.rs");

@@ -11,7 +11,11 @@ use prost::{DecodeError, Message as _};
 use super::{Request, Response};
 
 /// Reads a REQUEST.
-pub(crate) fn decode_request(payload: Bytes) -> Result<Request, DecodeError> {
+///
+/// # Errors
+///
+/// It is none.
+pub fn decode_request(payload: Bytes) -> Result<Request, DecodeError> {
     match quick_request(&payload) {
         Some(request) => Ok(request),
         None => Request::decode(payload),
@@ -19,7 +23,11 @@ pub(crate) fn decode_request(payload: Bytes) -> Result<Request, DecodeError> {
 }
 
 /// Reads a RESPONSE.
-pub(crate) fn decode_response(payload: Bytes) -> Result<Response, DecodeError> {
+///
+/// # Errors
+///
+/// It is none.
+pub fn decode_response(payload: Bytes) -> Result<Response, DecodeError> {
     match quick_response(&payload) {
         Some(response) => Ok(response),
         None => Response::decode(payload),
