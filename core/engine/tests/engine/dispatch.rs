@@ -39,6 +39,11 @@ fn among_equals_the_most_recently_used_goes_first() {
     let mut t = Script::serving(pool(3), 2);
     t.arrive("a").arrive("b").done("p2.0").done("p1.0");
     assert_eq!(slots_taken(&mut t, 1), ["p1.0"]);
+    t.done("p1.0");
+    assert_eq!(slots_taken(&mut t, 2), ["p1.0", "p2.0"]);
+    t.done("p1.0").done("p2.0");
+    assert_eq!(slots_taken(&mut t, 2), ["p2.0", "p1.0"], "the use ends with ready");
+    t.done("p2.0");
     t.arrive("d").done("p2.0");
     t.arrive("e");
     assert_eq!(t.sent()[0].1, "p2.0", "the slot that was used last, in the process used last");

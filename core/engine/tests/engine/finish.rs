@@ -1,6 +1,7 @@
 //! Step 4: the three ends of a request.
 
-use maitred_engine::event::Abort;
+use maitred_engine::event::{Abort, Failure, Input};
+use maitred_engine::id::ProcessId;
 use maitred_engine::snapshot::SlotPicture;
 
 use crate::script::{Script, limits, ms};
@@ -28,6 +29,8 @@ fn a_request_ends_three_times() {
 fn what_is_free_at_once_was_not_deferred() {
     let mut t = Script::serving(limits(), 1);
     t.arrive("a").at(5).done("p1.0").arrive("b").at(9).complete("p1.0").at(10).ready("p1.0");
+    assert_eq!(t.pool().totals.deferred, 1);
+    t.arrive("c").at(11).done("p1.0").arrive("d").done("p1.0");
     assert_eq!(t.pool().totals.deferred, 1);
 }
 
@@ -218,4 +221,17 @@ fn slot_time_adds_up() {
     assert_eq!((process.running, process.deferred), (ms(20), ms(30)));
     assert_eq!(process.idle, ms(200) - ms(50));
     assert_eq!(process.withdrawn, ms(0));
+}
+
+#[test]
+fn a_detached_stream_that_breaks_off_fails_its_request() {
+    let mut t = Script::serving(limits(), 1);
+    t.arrive("ws").detached("p1.0").ready("p1.0").at(5);
+    let (process, request) = (ProcessId(1), t.request("ws"));
+    let aborted = Input::DetachedAborted { process, request, why: Abort::AppError };
+    t.tell("ws aborted", aborted.clone());
+    assert_eq!(t.pool().totals.failed[&Failure::AppError], 1);
+    assert_eq!(t.process(1).detached, 0);
+    t.tell("ws aborted again", aborted);
+    assert_eq!(t.outputs, []);
 }

@@ -634,3 +634,11 @@ fn a_host_that_hangs_while_the_core_leaves_is_not_waited_for() {
     t.at(80);
     assert_eq!(t.process(1).phase, PhasePicture::Draining);
 }
+
+#[test]
+fn a_host_is_watched_from_its_first_sign_of_life_on() {
+    let hang = Lease { max: Some(ms(60)), ..Lease::NEVER };
+    let mut t = Script::serving(pool(Leases { hang, ..Leases::default() }), 1);
+    t.arrive("a").at(1_000).pong(1, 0);
+    assert_eq!(said(&mut t, 1_100), [(1_060, LeaseKind::Hang, Step::Warn)]);
+}

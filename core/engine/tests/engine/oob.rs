@@ -346,6 +346,16 @@ fn one_that_never_comes_back_is_killed() {
 }
 
 #[test]
+fn one_that_never_comes_back_leaves_nothing_behind_when_it_dies() {
+    let mut t = Script::serving(pool(2), 1);
+    t.ask(1).at(60_000).link_lost(1, &[]);
+    assert!(t.pool().oob.asks.is_empty());
+    t.exited(1).hello(3, 1).ask(3);
+    assert_eq!(t.process(3).phase, PhasePicture::Out, "the budget knows that it is gone");
+    assert_eq!(t.pool().totals.oob[&OobOutcome::Overstayed], 1);
+}
+
+#[test]
 fn asks_of_one_kind_coalesce_and_are_counted() {
     let mut t = Script::serving(pool(2), 1);
     t.arrive("a").arrive("b").ask(1).ask(1);

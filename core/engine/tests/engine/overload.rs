@@ -136,8 +136,9 @@ fn it_goes_on_when_the_target_is_reached_in_the_last_moment_of_the_interval() {
     for (step, at) in (1..).zip([650, 700, 750, 800, 850, 900, 950, 1_000]) {
         t.at(at).arrive(&format!("r{step}")).gone(&format!("r{}", step - 1));
     }
-    t.at(1_100);
+    t.at(1_050).arrive("c").at(1_100);
     assert_eq!(t.pool().totals.refused[&Refusal::Overload], 2, "b and r8");
-    t.at(1_101).arrive("c").arrive("d").done("p1.0");
-    assert_eq!(t.sent()[0].0, "c", "nobody waited any more, so it ended with r8 after all");
+    assert_eq!(t.pool().queue.overloaded_since, Some(time(600)));
+    t.at(1_110).gone("c").arrive("d").arrive("e").done("p1.0");
+    assert_eq!(t.sent()[0].0, "d", "nobody waited for a moment, so it ended after all");
 }

@@ -82,3 +82,12 @@ fn a_peak_is_when_it_was_first_reached() {
     let queue = t.pool().queue;
     assert_eq!((queue.peak, queue.peak_at), (2, time(6)));
 }
+
+#[test]
+fn the_longest_wait_is_remembered_however_it_ended() {
+    let mut t = Script::serving(limits(), 1);
+    t.arrive("a").arrive("b").at(20).done("p1.0").arrive("c").at(25).done("p1.0");
+    assert_eq!(t.pool().queue.longest_wait, ms(20));
+    t.arrive("d").at(65).gone("d");
+    assert_eq!(t.pool().queue.longest_wait, ms(40));
+}

@@ -22,6 +22,9 @@ use maitred_engine::time::Time;
 /// The one pool of most stories.
 pub(crate) const POOL: PoolId = PoolId(1);
 
+/// An engine that wants to be woken so often in one moment will do so for ever.
+const TICKS_MAX: u32 = 100;
+
 /// A request that may run twice.
 pub(crate) const SAFE: Traits =
     Traits { idempotent: true, body_held: true, class: Class::Normal, deadlines: Deadlines::NONE };
@@ -88,10 +91,14 @@ impl Script {
 
     /// Time passes, and what is due by then happens when it is due.
     pub(crate) fn at(&mut self, ms: u64) -> &mut Self {
+        let mut ticks = 0;
         while let Some(deadline) = self.engine.next_deadline()
             && deadline <= time(ms)
         {
-            self.now = deadline.0.div_ceil(1_000_000);
+            let due = deadline.0.div_ceil(1_000_000);
+            ticks = if due == self.now { ticks + 1 } else { 0 };
+            assert!(ticks < TICKS_MAX, "time stands still at {due} ms");
+            self.now = due;
             self.tell("time passes", Input::Tick);
         }
         self.now = ms;
