@@ -63,6 +63,14 @@ fn slot_time_is_told_up_to_the_moment_of_the_picture() {
     assert_eq!((process.idle, process.withdrawn), (ms(10 + 10 + 40), ms(0)));
     t.drain_wanted(1).hello(2, 1).at(100);
     assert_eq!(t.process(1).withdrawn, ms(60), "of the slot that is free");
+    t.link_lost(1, &[]).at(200);
+    let process = t.process(1);
+    assert_eq!(
+        (process.running, process.deferred),
+        (ms(15 + 90), ms(75)),
+        "and not beyond its end"
+    );
+    assert_eq!((process.idle, process.withdrawn), (ms(60), ms(60)));
 }
 
 #[test]

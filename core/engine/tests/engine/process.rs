@@ -103,6 +103,18 @@ fn processes_that_fail_together_count_once_and_are_tried_one_at_a_time() {
 }
 
 #[test]
+fn a_boot_that_takes_its_time_does_not_keep_another_from_being_tried() {
+    let mut t = Script::new(PoolLimits { processes: 2, ..limits() });
+    t.at(10).exited(1).at(509);
+    assert_eq!(t.pool().processes.len(), 1, "p2 still boots");
+    t.at(510);
+    assert_eq!(t.pool().processes.len(), 2);
+    // p3 is the trial: until it has booted or failed there is no other.
+    t.at(600).exited(2).at(5_000);
+    assert_eq!(t.pool().processes.len(), 1);
+}
+
+#[test]
 fn an_app_that_never_boots_is_given_up_once() {
     let mut t = Script::new(limits());
     t.exited(1).at(500).exited(2).at(1500).exited(3).at(3500).exited(4);

@@ -600,3 +600,41 @@ fn a_process_that_holds_a_stream_is_not_empty() {
     t.at(2).hello(3, 2);
     assert_eq!(t.sent(), [("a".to_owned(), "p3.0".to_owned())]);
 }
+
+#[test]
+fn who_dies_of_being_told_to_end_makes_no_suspects() {
+    let mut t = Script::serving(pool(1), 2);
+    t.arrive_with("a", SAFE).drain_wanted(1).hello(2, 2).at(25_000);
+    assert!(t.outputs.contains(&Output::Terminate { process: ProcessId(1) }), "{:?}", t.outputs);
+    t.link_lost(1, &[]).arrive("b");
+    let slots = ["a", "b"].map(|name| SlotPicture::Running(t.request(name)));
+    assert_eq!(t.process(2).slots, slots, "a is not alone");
+}
+
+#[test]
+fn who_dies_while_it_drains_was_not_told_to() {
+    let mut t = Script::serving(pool(1), 2);
+    t.arrive_with("a", SAFE).drain_wanted(1).hello(2, 2).at(1).link_lost(1, &[]).arrive("b");
+    insta::assert_snapshot!(t.transcript(), @r#"
+    0ms a arrives
+          a to p1.0 after 0ns
+    0ms p1 wants to be drained
+          spawn p2
+    0ms p2 hello, 2 slots
+          ! p2 booted in 0ns
+          drain p1: Replaced
+    1ms p1 link lost
+          ! p1 died, suspects ["a"]
+          ! a again, after 1 attempts
+          ! p2 isolated
+          a to p2.0 after 0ns
+    1ms b arrives
+    "#);
+}
+
+#[test]
+fn a_drained_process_that_closes_its_link_when_it_has_nothing_to_do_did_not_die() {
+    let mut t = Script::serving(pool(1), 2);
+    t.drain_wanted(1).hello(2, 2).link_lost(1, &[]);
+    assert_eq!(t.outputs, []);
+}
