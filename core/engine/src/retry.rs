@@ -73,9 +73,7 @@ impl Engine {
             self.judge(request, blame, alone);
         }
         for request in detached {
-            if self.is_at(request, Place::Detached(process)) {
-                self.fail(request, Failure::ProcessDied);
-            }
+            self.fail(request, Failure::ProcessDied);
         }
     }
 
@@ -269,9 +267,5 @@ impl Engine {
         let record = self.pool(pool);
         record.isolation_pause_until = now + record.limits.isolation_max;
         self.end_isolation(process);
-    }
-
-    pub(crate) fn is_at(&self, request: RequestId, place: Place) -> bool {
-        self.requests.get(&request).is_some_and(|record| record.place == place)
     }
 }
