@@ -2,7 +2,7 @@
 
 use maitred_engine::event::{Input, OobAsk, OobBy, OobOutcome, OobWord};
 use maitred_engine::id::ProcessId;
-use maitred_engine::limits::{OobLimits, PoolLimits};
+use maitred_engine::limits::{OobLimits, PoolLimits, Routing};
 use maitred_engine::snapshot::{OobWaitsFor, PhasePicture};
 
 use crate::script::{SAFE, Script, gc, limits, ms};
@@ -555,6 +555,17 @@ fn one_that_is_idle_goes_while_another_is_idle_as_well() {
 }
 
 #[test]
+fn a_pool_that_never_has_its_floor_does_it_on_an_empty_queue_whoever_waits_for_whom() {
+    let oob = OobLimits { min_ready: 2, ..OobLimits::default() };
+    let mut t = Script::serving(PoolLimits { oob, routing: Routing::PerProcess, ..pool(2) }, 1);
+    t.arrive("a").arrive("b").arrive("c").done("p2.0").ask(2);
+    assert_eq!((t.process(1).queued, t.pool().oob.small_pool), (1, true));
+    assert_eq!(waits_for(&t), [(ProcessId(2), Some(OobWaitsFor::EmptyQueue))]);
+    t.at(5).done("p1.0");
+    assert_eq!(t.process(2).phase, PhasePicture::Out);
+}
+
+#[test]
 fn a_pool_of_one_without_a_floor_does_it_between_two_requests() {
     let oob = OobLimits { min_ready: 0, ..OobLimits::default() };
     let mut t = Script::serving(PoolLimits { oob, ..pool(1) }, 2);
@@ -633,4 +644,16 @@ fn a_suspect_may_take_one_away_while_another_is_out_and_enough_are_left() {
     assert_eq!(t.process(1).phase, PhasePicture::Out);
     let mut isolated = t.pool().processes.into_iter();
     assert!(isolated.any(|process| process.phase == PhasePicture::Isolated));
+}
+
+#[test]
+fn one_that_is_withdrawn_for_a_suspect_goes_out_when_that_is_done() {
+    let mut t = Script::serving(pool(3), 2);
+    t.arrive_with("a", SAFE).link_lost(1, &[]).exited(1).hello(4, 2);
+    assert_eq!(t.process(2).phase, PhasePicture::Isolated);
+    t.ask_for(2, &within(0));
+    assert_eq!(waits_for(&t), [(ProcessId(2), Some(OobWaitsFor::Process))]);
+    assert_eq!(t.process(2).phase, PhasePicture::Isolated);
+    t.at(5).done("p2.0");
+    assert_eq!(t.process(2).phase, PhasePicture::Out);
 }

@@ -1,7 +1,7 @@
 //! Processes come and go.
 
 use maitred_engine::event::Input;
-use maitred_engine::limits::PoolLimits;
+use maitred_engine::limits::{LeaseKind, PoolLimits};
 use maitred_engine::snapshot::PhasePicture;
 
 use crate::script::{POOL, SAFE, Script, limits};
@@ -171,6 +171,7 @@ fn who_does_not_say_hello_in_time_is_killed_and_tried_again() {
     90500ms time passes
               spawn p2
     ");
+    assert_eq!(t.pool().totals.leases[&LeaseKind::Boot].killed, 1);
 }
 
 #[test]
