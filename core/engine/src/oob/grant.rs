@@ -97,7 +97,6 @@ impl Engine {
         let mut may_go = all.filter(|ask| self.serves(record, **ask));
         match record.shortage() {
             Some(Shortage::Limit | Shortage::Floor) => None,
-            _ if record.oob.line.is_empty() && record.oob.overdue.is_empty() => None,
             Some(Shortage::SmallPool) if record.waiting() > 0 => None,
             Some(Shortage::SmallPool) => may_go.find(|ask| self.rests(record, **ask)).copied(),
             None if record.waiting() > 0 && record.oob.overdue.is_empty() => None,
