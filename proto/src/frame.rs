@@ -108,6 +108,8 @@ kinds! {
     Ready = 0x18, "READY";
     /// The slot is given back early, the stream lives on.
     Detach = 0x19, "DETACH";
+    /// What goes on after the response has another name than its end told.
+    Deferred = 0x1a, "DEFERRED";
     /// The core wants to see the stack of what takes too long, or an exception in it.
     Interrupt = 0x21, "INTERRUPT";
     /// The process asks to be taken out of band.
@@ -148,6 +150,7 @@ impl Kind {
             | Self::Abort
             | Self::Ready
             | Self::Detach
+            | Self::Deferred
             | Self::OobRequest
             | Self::OobWithdraw
             | Self::OobDone

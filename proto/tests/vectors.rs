@@ -85,6 +85,7 @@ fn the_generated_structs_read_and_write_the_same_bytes() {
             Kind::Window => again::<message::Window>(payload),
             Kind::Ready => again::<message::Ready>(payload),
             Kind::End => again::<message::End>(payload),
+            Kind::Deferred => again::<message::Deferred>(payload),
             Kind::Interrupt => again::<message::Interrupt>(payload),
             Kind::OobRequest => again::<message::OobRequest>(payload),
             Kind::OobWithdraw => again::<message::OobWithdraw>(payload),

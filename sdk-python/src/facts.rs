@@ -50,7 +50,7 @@ impl Request {
         seconds(self.upstream_us)
     }
 
-    /// Whether nobody waits for the response any more.
+    /// Whether nobody waits for the response any more; in deferred work: whether it should end.
     fn cancelled(&self) -> PyResult<bool> {
         self.session.is_cancelled(self.stream).map_err(|error| to_py(&error))
     }

@@ -31,7 +31,9 @@ pub(crate) struct Slot {
     target: interrupt::Shared,
     request: Option<Py<Request>>,
     deferred: Vec<Deferred>,
-    /// The name of the first piece.
+    /// How many pieces the request has deferred so far.
+    pieces: usize,
+    /// The name of the first one.
     first: String,
 }
 
@@ -41,7 +43,8 @@ impl Slot {
     fn new(session: &Session, number: usize) -> Self {
         let target = session.target(number);
         let session = Arc::clone(&session.inner);
-        Self { session, number, target, request: None, deferred: Vec::new(), first: String::new() }
+        let (deferred, first) = (Vec::new(), String::new());
+        Self { session, number, target, request: None, deferred, pieces: 0, first }
     }
 
     /// The request that runs, or whose deferred work does.
@@ -60,15 +63,17 @@ impl Slot {
         name: &str,
     ) -> bool {
         let Some(request) = &self.request else { return false };
+        let stream = request.get().stream;
         self.deferred.push((call, args, kwargs));
-        if self.deferred.len() == 1 {
+        if self.pieces == 0 {
             name.clone_into(&mut self.first);
         }
-        let more = self.deferred.len() - 1;
+        let more = self.pieces;
+        self.pieces += 1;
         let all =
             if more == 0 { name.to_owned() } else { format!("{} and {more} more", self.first) };
-        // Too late: the response is complete, and what goes on in its slot was told.
-        let _ = self.session.defer(request.get().stream, &all);
+        // It can fail because the link does, and then nobody is there to be told.
+        let _ = self.session.defer(stream, &all);
         true
     }
 
@@ -138,7 +143,11 @@ impl<'py> Lane<'_, 'py> {
     fn serve(&mut self, given: Given) -> PyResult<()> {
         let stream = given.stream;
         let mut call = self.open(given)?;
-        self.slot.borrow_mut().request = Some(call.request.clone().unbind());
+        {
+            let mut slot = self.slot.borrow_mut();
+            slot.request = Some(call.request.clone().unbind());
+            slot.pieces = 0;
+        }
         let is_due = pace::is_due();
         let mut is_ready = false;
         match self.app.call1((&call.environ, &call.exchange)) {

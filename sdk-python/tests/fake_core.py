@@ -12,7 +12,7 @@ from pathlib import Path
 
 HELLO, WELCOME, REJECT = 0x01, 0x02, 0x03
 REQUEST, BODY, TRAILERS, RESPONSE, END, ABORT = 0x10, 0x11, 0x12, 0x13, 0x14, 0x15
-CANCEL, WINDOW, READY = 0x16, 0x17, 0x18
+CANCEL, WINDOW, READY, DEFERRED = 0x16, 0x17, 0x18, 0x1A
 OOB_REQUEST, OOB_WITHDRAW, OOB_START, OOB_DONE = 0x28, 0x29, 0x2A, 0x2B
 INTERRUPT = 0x21
 PING, PONG, DRAIN, GOODBYE, BOUNCE = 0x30, 0x31, 0x32, 0x33, 0x34
@@ -231,6 +231,7 @@ class FakeCore:
 
     def take_of_stream(self, answer: Answer, stream: int, kind: int, flags: int, payload: bytes):
         names = {RESPONSE: "response", BODY: "body", END: "end", ABORT: "abort", READY: "ready"}
+        names[DEFERRED] = "deferred"
         marks = "+end" * (flags & FLAG_END) + "+ready" * (flags >> 1 & 1)
         answer.frames.append(names.get(kind, hex(kind)) + marks)
         if kind == RESPONSE:
@@ -241,7 +242,7 @@ class FakeCore:
         elif kind == BODY:
             answer.body += payload
             self.send(WINDOW, stream, encode([(1, len(payload))]))
-        elif kind == END:
+        elif kind in (END, DEFERRED):
             answer.deferred = decode(payload).get(1, [b""])[0].decode()
         elif kind == ABORT:
             answer.aborted = True

@@ -5,7 +5,10 @@ import threading
 import maitred
 import maitred.testing
 import pytest
+from fake_core import CANCEL, encode
 from maitred import _deferred, _hooks
+
+CLIENT_GONE, DEADLINE, SHUTDOWN = 1, 2, 3
 
 
 def test_deferred_work_runs_after_the_response_and_before_ready(start):
@@ -130,6 +133,72 @@ def test_work_that_close_defers_runs_after_the_response_too(start):
     answer = core.get("/")
     assert answer.readies == 1
     assert (core.stderr_path.parent / "done").exists()
+
+
+def test_work_that_close_defers_is_named_while_it_goes_on(start):
+    core = start(
+        """
+        import maitred, os, time
+        def later():
+            maitred.after_response(print)
+            while not os.path.exists("go"):
+                time.sleep(0.001)
+        class Body(list):
+            def close(self): maitred.after_response(later)
+        def app(environ, start_response):
+            start_response("200 OK", [])
+            return Body([b"x"])
+        """,
+        merge_us=0,
+    )
+    answer = core.ended(core.request("/"))
+    assert answer.deferred == "", "nobody knew of it when the response ended"
+    core.until(lambda: answer.deferred == "later")
+    core.until(lambda: answer.deferred == "later and 1 more")
+    assert answer.readies == 0
+    (core.stderr_path.parent / "go").touch()
+    core.until(lambda: answer.readies == 1)
+    assert answer.frames[-3:] == ["deferred", "deferred", "ready"]
+
+
+STOPPABLE = """
+    import maitred, os, time
+    def later():
+        while not maitred.current_request().cancelled():
+            if os.path.exists("go"):
+                return
+            time.sleep(0.001)
+        open("stopped", "w").close()
+    def app(environ, start_response):
+        maitred.after_response(later)
+        start_response("200 OK", [])
+        return [b"x"]
+"""
+
+
+@pytest.mark.parametrize("why", [DEADLINE, SHUTDOWN])
+def test_deferred_work_is_told_when_it_should_end(start, why):
+    core = start(STOPPABLE)
+    answer = core.ended(core.request("/"))
+    core.send(CANCEL, 2, encode([(1, why)]))
+    core.until(lambda: answer.readies == 1)
+    assert (core.stderr_path.parent / "stopped").exists()
+
+
+def test_deferred_work_is_told_when_the_core_lets_go_of_the_process(start):
+    core = start(STOPPABLE)
+    core.ended(core.request("/"))
+    core.drain_and_wait()
+    assert (core.stderr_path.parent / "stopped").exists()
+
+
+def test_a_client_that_leaves_with_its_response_does_not_end_deferred_work(start):
+    core = start(STOPPABLE)
+    answer = core.ended(core.request("/"))
+    core.send(CANCEL, 2, encode([(1, CLIENT_GONE)]))
+    (core.stderr_path.parent / "go").touch()
+    core.until(lambda: answer.readies == 1)
+    assert not (core.stderr_path.parent / "stopped").exists()
 
 
 def test_an_app_that_fails_keeps_what_it_deferred_before(start):

@@ -5,6 +5,7 @@ says so in a header. So a slow machine makes nothing else overstay.
 """
 
 import json
+import os
 import signal
 
 from harness import proc
@@ -198,6 +199,39 @@ def test_deferred_work_that_is_cut_is_lost_by_name(serve):
     (line,) = [line for line in core.log().splitlines() if "lost after the response" in line]
     assert "GET /after: lost after the response: pass_gate" in line
     assert "table-4" in line
+
+
+def test_deferred_work_that_close_began_is_lost_by_name_too(serve):
+    core = serve(processes=1)
+    assert core.get("/close-defers?gate=never", {"X-Request-Id": "table-5"}).status == 200
+    (pid,) = core.app_pids()
+    until(lambda: core.journal() == ["washing"], "its work has begun, and so it has a name")
+    os.kill(pid, signal.SIGKILL)
+    core.says("GET /close-defers: lost after the response: wash_up")
+    core.says("table-5")
+
+
+def test_deferred_work_is_told_when_its_lease_is_over(serve):
+    core = serve(processes=1, leases_deferred="300ms")
+    pids = core.app_pids()
+    assert core.get("/after-until-told").status == 200
+    until(lambda: core.journal() == ["stopped"], "it ends by itself")
+    assert lease(core, "deferred")["told"] == 1
+    until(lambda: pids[0] not in core.app_pids(), "its process is replaced all the same")
+    assert core.totals()["deferred_lost"] == 0
+
+
+def test_deferred_work_is_told_before_its_process_is_ended(serve):
+    core = serve(processes=1, leases_drain="300ms")
+    pids = core.app_pids()
+    assert core.get("/after-until-told").status == 200
+    until(lambda: core.pool()["slots"]["deferred"] == 1, "it works on")
+    # Told to leave: it is replaced, and has the drain lease to finish.
+    os.kill(pids[0], signal.SIGTERM)
+    until(lambda: core.journal() == ["stopped"], "it ends by itself")
+    until(lambda: pids[0] not in core.app_pids(), "its process has left")
+    assert lease(core, "drain")["told"] == 1
+    assert core.totals()["deferred_lost"] == 0
 
 
 def test_the_status_says_what_overstayed_and_what_is_replaced(prepare):

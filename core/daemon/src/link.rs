@@ -186,7 +186,7 @@ impl Link {
         }
     }
 
-    /// The response of `stream` ends, and the app says what goes on.
+    /// The app says what goes on after the response of `stream`.
     pub fn deferred(&mut self, stream: u64, what: String) {
         if let Some(record) = self.streams.get_mut(&stream).filter(|_| !what.is_empty()) {
             record.deferred = what.into_boxed_str();

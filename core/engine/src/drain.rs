@@ -8,10 +8,11 @@
 
 use crate::engine::{Departure, Engine, Timer};
 use crate::event::{CancelReason, DrainReason, Failure, KillReason, Output, Refusal};
-use crate::id::{PoolId, ProcessId, RequestId};
+use crate::id::{PoolId, ProcessId, RequestId, SlotId};
 use crate::limits::LeaseKind;
 use crate::process::{Phase, Process};
 use crate::request::Place;
+use crate::slot::Slot;
 use crate::time::Time;
 
 impl Engine {
@@ -37,7 +38,7 @@ impl Engine {
         let Some(Phase::Draining { terminated, .. }) = self.phase(process) else { return };
         self.return_early(process);
         for &index in unstarted {
-            let slot = crate::id::SlotId { process, index };
+            let slot = SlotId { process, index };
             let live = self.live_request(slot);
             let idle = self.slot(slot).is_none_or(|slot| slot.is_idle());
             if idle || live.is_some_and(|request| self.requests[&request].started) {
@@ -78,6 +79,7 @@ impl Engine {
                 self.set_timer(process, Some(self.now + exit_max));
                 self.count_lease(process, LeaseKind::Drain).terminated += 1;
                 self.change_phase(process, Phase::Draining { goodbye, terminated: true });
+                self.tell_deferred(process);
                 self.put(Output::Terminate { process });
             }
             Phase::Draining { terminated: true, .. } => {
@@ -86,6 +88,19 @@ impl Engine {
                 self.part(process, KillReason::DrainLease, None);
             }
             Phase::Leaving { kill, .. } => self.put(Output::Kill { process, why: kill }),
+        }
+    }
+
+    /// Deferred work is told that its process is about to end. Requests are not: what is told
+    /// breaks off its response, and what is killed may be run again elsewhere.
+    fn tell_deferred(&mut self, process: ProcessId) {
+        let slots = (0..).zip(&self.processes[&process].slots);
+        let deferred = slots.filter(|(_, slot)| matches!(slot, Slot::Deferred { .. }));
+        let told: Vec<u32> = deferred.map(|(index, _)| index).collect();
+        self.count_lease(process, LeaseKind::Drain).told += told.len() as u64;
+        for index in told {
+            let slot = SlotId { process, index };
+            self.put(Output::Cancel { slot, why: CancelReason::Deadline });
         }
     }
 

@@ -180,6 +180,14 @@ pub struct Ready {
     #[prost(uint32, tag = "1")]
     pub failed: u32,
 }
+/// DEFERRED, process to core: what goes on after the response, instead of what its
+/// end told.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Deferred {
+    /// as in End
+    #[prost(string, tag = "1")]
+    pub deferred: ::prost::alloc::string::String,
+}
 /// INTERRUPT, core to process: something takes too long.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Interrupt {

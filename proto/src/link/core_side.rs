@@ -12,7 +12,7 @@ use super::stream::{Phase, Stream};
 use crate::error::{Error, HeadTooLarge};
 use crate::frame::{Flags, Kind, Side, is_oob_kind};
 use crate::message::{
-    Cancel, Drain, Interrupt, OobStart, Ping, Reject, Trailers, Welcome, Window, interrupt,
+    Cancel, Drain, Interrupt, OobStart, Ping, Reject, Trailers, Welcome, Window, interrupt, reason,
 };
 
 /// Where the link as a whole stands.
@@ -136,16 +136,17 @@ impl CoreLink {
     }
 
     /// Tells the app that nobody wants the response any more. Heads and bodies of this stream
-    /// are dropped from now on; its end and its READY are still told.
-    pub fn cancel(&mut self, stream: u64, reason: u32) {
+    /// are dropped from now on; its end and its READY are still told. After the end it tells the
+    /// deferred work to end: a client that leaves then is nothing to that.
+    pub fn cancel(&mut self, stream: u64, why: u32) {
         let Some(state) = self.shared.streams.get_mut(&stream) else { return };
-        if state.cancelled || state.complete {
+        if state.cancelled || (state.complete && why == reason::CLIENT_GONE) {
             return;
         }
         state.cancelled = true;
         state.outgoing.phase = Phase::Ended;
         state.outgoing.held = None;
-        self.shared.out.message(Kind::Cancel, Flags::NONE, stream, &Cancel { reason });
+        self.shared.out.message(Kind::Cancel, Flags::NONE, stream, &Cancel { reason: why });
     }
 
     /// Asks for the stacks of all threads, or for an exception in what runs the stream: one of
@@ -246,6 +247,7 @@ impl CoreLink {
             Kind::Trailers => self.on_trailers(frame),
             Kind::End | Kind::Abort => self.on_end(frame),
             Kind::Ready => self.on_ready(frame),
+            Kind::Deferred => self.on_deferred(frame),
             Kind::Detach => self.on_detach(frame),
             Kind::Bounce => self.on_bounce(frame),
             Kind::Window => {

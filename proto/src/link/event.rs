@@ -57,6 +57,13 @@ pub enum CoreEvent {
         /// What goes on in the slot; often empty.
         deferred: String,
     },
+    /// What goes on in the slot after the response has this name now.
+    Deferred {
+        /// The stream.
+        stream: u64,
+        /// The name.
+        deferred: String,
+    },
     /// The response ends here and is broken. Also made up by the link for a head that is too
     /// large; the app is then told by CANCEL.
     Abort {
@@ -128,6 +135,7 @@ impl CoreEvent {
             | Self::Body { stream, .. }
             | Self::Trailers { stream, .. }
             | Self::End { stream, .. }
+            | Self::Deferred { stream, .. }
             | Self::Abort { stream, .. }
             | Self::Ready { stream, .. }
             | Self::Detach { stream }
@@ -187,7 +195,7 @@ pub enum ProcessEvent {
         /// The stream.
         stream: u64,
     },
-    /// Nobody wants the response any more.
+    /// Nobody wants the response any more; after its end: deferred work should end.
     Cancel {
         /// The stream.
         stream: u64,

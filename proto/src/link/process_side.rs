@@ -12,8 +12,8 @@ use super::stream::Phase;
 use crate::error::{Error, HeadTooLarge};
 use crate::frame::{DEFERRED_MAX, Flags, Kind, OOB_REASON_MAX, Side, is_oob_kind};
 use crate::message::{
-    Abort, Drain, Goodbye, Hello, OobDone, OobRequest, OobWithdraw, Ready, ResponseHead, Trailers,
-    encode_response,
+    Abort, Deferred, Drain, Goodbye, Hello, OobDone, OobRequest, OobWithdraw, Ready, ResponseHead,
+    Trailers, encode_response,
 };
 
 /// Where the link as a whole stands.
@@ -176,13 +176,21 @@ impl ProcessLink {
         Ok(())
     }
 
-    /// Names the work that will go on after the response. It is told with the end of the response
-    /// unless the slot is ready with it, and cut to [`DEFERRED_MAX`] bytes. The last name counts.
-    pub fn defer(&mut self, stream: u64, name: &str) {
-        if let Some(state) = self.shared.streams.get_mut(&stream) {
-            let name = cut(name, DEFERRED_MAX);
+    /// Names the work that will go on after the response, or that does. It is told with the end of
+    /// the response unless the slot is ready with it, and by a frame of its own afterwards; it is
+    /// cut to [`DEFERRED_MAX`] bytes. The last name counts. True: there is a frame to write.
+    pub fn defer(&mut self, stream: u64, name: &str) -> bool {
+        let Some(state) = self.shared.streams.get_mut(&stream) else { return false };
+        let name = cut(name, DEFERRED_MAX);
+        let late = state.complete && !state.ready;
+        if late {
+            let deferred = Deferred { deferred: name.to_owned() };
+            // A core that does not know the kind does without the name.
+            self.shared.out.message(Kind::Deferred, Flags::OPTIONAL, stream, &deferred);
+        } else {
             state.deferred = (!name.is_empty()).then(|| name.into());
         }
+        late
     }
 
     /// The response is complete; `ready`: the slot is free as well.

@@ -95,7 +95,11 @@ class Request:
     def wait(self) -> float: ...
     @property
     def upstream(self) -> float: ...
-    def cancelled(self) -> bool: ...
+    def cancelled(self) -> bool:
+        """Whether nobody waits for the response any more; in deferred work: whether it should end.
+
+        Deferred work should end when its lease is over, or when its process is about to be killed.
+        """
 
 class Input:
     """A request's body while it is still arriving."""

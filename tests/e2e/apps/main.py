@@ -117,6 +117,31 @@ def after(environ, start_response, query):
     return pid(environ, start_response, query)
 
 
+def wash_up(gate: str) -> None:
+    """Deferred work that says when it begins, and lasts until the gate opens."""
+    write_down("washing")
+    pass_gate(gate)
+
+
+def close_defers(environ, start_response, query):
+    """Answers at once; its close leaves work for afterwards."""
+    start_response("200 OK", TEXT)
+    return Closing(lambda: maitred.after_response(wash_up, query["gate"]))
+
+
+def work_until_told() -> None:
+    """Deferred work that ends when it should, and says so."""
+    while not maitred.current_request().cancelled():
+        time.sleep(PAUSE)
+    write_down("stopped")
+
+
+def after_until_told(environ, start_response, query):
+    """Answers at once and works afterwards until it is told to end."""
+    maitred.after_response(work_until_told)
+    return pid(environ, start_response, query)
+
+
 def burn() -> None:
     """Deferred work that fails."""
     raise RuntimeError("the kitchen is on fire")
@@ -230,7 +255,9 @@ PAGES = {
     "say": say,
     "whisper": whisper,
     "close": close,
+    "close-defers": close_defers,
     "after": after,
+    "after-until-told": after_until_told,
     "after-fails": after_fails,
     "until-told": until_told,
     "environ": environment,

@@ -54,6 +54,10 @@ impl Driver {
                 inner.with_link(&stream, |link, number| link.deferred(number, deferred));
                 self.close_stream(inner, &stream, (true, ready), None);
             }
+            CoreEvent::Deferred { stream, deferred } => {
+                let Some(stream) = inner.stream(process, stream) else { return };
+                inner.with_link(&stream, |link, number| link.deferred(number, deferred));
+            }
             CoreEvent::Abort { stream, mut abort, ready } => {
                 let Some(stream) = inner.stream(process, stream) else { return };
                 let deferred = std::mem::take(&mut abort.deferred);

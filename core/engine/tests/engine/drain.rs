@@ -1,7 +1,7 @@
 //! Letting go of processes, and of the core.
 
 use maitred_engine::event::{Input, Refusal};
-use maitred_engine::limits::{PoolLimits, Routing};
+use maitred_engine::limits::{LeaseKind, PoolLimits, Routing};
 use maitred_engine::snapshot::{PhasePicture, SlotPicture};
 
 use crate::script::{SAFE, Script, limits, time};
@@ -92,6 +92,21 @@ fn a_process_that_does_not_finish_within_the_lease_is_ended() {
               a to p2.0 after 0ns
     30000ms p1 exited
     ");
+}
+
+#[test]
+fn deferred_work_is_told_before_its_process_is_ended_and_requests_are_not() {
+    let mut t = Script::serving(pool(1), 3);
+    t.arrive("a").arrive("b").arrive("c").complete("p1.0").done("p1.1");
+    t.drain_wanted(1).hello(2, 1).goodbye(1, &[]);
+    t.transcript();
+    t.at(25_000);
+    insta::assert_snapshot!(t.transcript(), @r"
+    25000ms time passes
+              cancel p1.0: Deadline
+              terminate p1
+    ");
+    assert_eq!(t.pool().totals.leases[&LeaseKind::Drain].told, 1);
 }
 
 #[test]

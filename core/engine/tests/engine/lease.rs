@@ -499,6 +499,7 @@ fn nothing_is_retired_while_the_core_leaves() {
      10ms the core leaves
             drain p1: Shutdown
      35ms time passes
+            cancel p1.0: Deadline
             terminate p1
      40ms time passes
             kill p1: DrainLease

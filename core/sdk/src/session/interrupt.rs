@@ -65,17 +65,19 @@ impl Session {
         Ok(())
     }
 
-    /// Names the work that will go on after the response: what the core's operator is told was
-    /// lost, should the process be killed meanwhile. The last name counts.
+    /// Names the work that will go on after the response, or that does: what the core's operator
+    /// is told was lost, should the process be killed meanwhile. The last name counts.
     ///
     /// # Errors
     ///
     /// [`Error::Over`], [`Error::Forked`].
     pub fn defer(&self, stream: u64, name: &str) -> Result<(), Error> {
-        self.with(stream, |link, _| {
-            link.defer(stream, name);
-            Ok(())
-        })
+        let late = self.with(stream, |link, _| Ok(link.defer(stream, name)))?;
+        if late {
+            // Nobody else may write anything for as long as the work goes on.
+            self.shared.flush_some(&mut self.shared.state.lock());
+        }
+        Ok(())
     }
 }
 

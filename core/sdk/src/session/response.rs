@@ -257,7 +257,8 @@ impl Session {
         Ok(data)
     }
 
-    /// Whether nobody waits for the response any more.
+    /// Whether nobody waits for the response any more; after its end: whether the core wants its
+    /// deferred work to end, or nobody had waited for the response either.
     ///
     /// # Errors
     ///

@@ -70,6 +70,7 @@ pub(crate) struct Stream {
     /// Its body is complete.
     pub(crate) received: bool,
     pub(crate) response: Phase,
+    /// CANCEL came: nobody wants its response, or its deferred work should end.
     pub(crate) cancelled: bool,
     pub(crate) held: Option<Held>,
 }
@@ -210,7 +211,7 @@ impl State {
                     open.received = true;
                 }
             }
-            ProcessEvent::Cancel { stream, .. } => self.cancel(stream),
+            ProcessEvent::Cancel { stream, reason } => self.cancel(stream, reason),
             ProcessEvent::Writable { .. } => {}
             ProcessEvent::Drain { .. } => self.drain(),
             ProcessEvent::Interrupt { stream, action } => self.interrupt(stream, action),
@@ -221,7 +222,7 @@ impl State {
         true
     }
 
-    fn cancel(&mut self, stream: u64) {
+    fn cancel(&mut self, stream: u64, why: u32) {
         if let Some(place) = self.offered.iter().position(|(id, _)| *id == stream) {
             // The app never hears of it.
             self.offered.remove(place);
@@ -229,6 +230,10 @@ impl State {
             let abort = Abort { reason: reason::CANCELLED, ..Abort::default() };
             self.link.abort(stream, abort, true);
         } else if let Some(open) = self.streams.get_mut(&stream) {
+            // The end of a response may be held back, so that the link does not know of it yet.
+            if open.response == Phase::Ended && why == reason::CLIENT_GONE {
+                return;
+            }
             open.cancelled = true;
             open.incoming.clear();
         }

@@ -7,8 +7,8 @@ use crate::link::event::CoreEvent;
 use crate::link::incoming::Frame;
 use crate::link::stream::Phase;
 use crate::message::{
-    Abort, End, Goodbye, OobDone, OobRequest, OobWithdraw, Pong, Ready, Trailers, decode_response,
-    reason,
+    Abort, Deferred, End, Goodbye, OobDone, OobRequest, OobWithdraw, Pong, Ready, Trailers,
+    decode_response, reason,
 };
 
 /// How a response ends.
@@ -154,6 +154,19 @@ impl CoreLink {
             self.shared.streams.remove(&frame.stream);
         }
         self.events.push_back(CoreEvent::Ready { stream: frame.stream, ready });
+        Ok(())
+    }
+
+    pub(super) fn on_deferred(&mut self, frame: &Frame) -> Result<(), Error> {
+        let Deferred { deferred } = frame.message()?;
+        if deferred.len() > DEFERRED_MAX {
+            return Err(frame.bad_payload("a label that is too long"));
+        }
+        let Some(stream) = self.shared.lookup(frame.kind, frame.stream)? else { return Ok(()) };
+        if !stream.complete || stream.ready {
+            return Err(frame.bad_order("although no deferred work goes on"));
+        }
+        self.events.push_back(CoreEvent::Deferred { stream: frame.stream, deferred });
         Ok(())
     }
 

@@ -8,7 +8,7 @@ use crate::link::incoming::Frame;
 use crate::link::stream::{Phase, Stream};
 use crate::message::{
     Cancel, Drain, End, Interrupt, OobStart, Ping, Pong, Trailers, Welcome, Window, capability,
-    decode_request, interrupt,
+    decode_request, interrupt, reason,
 };
 use crate::version::SPOKEN;
 
@@ -50,6 +50,7 @@ impl ProcessLink {
             | Kind::Response
             | Kind::Abort
             | Kind::Ready
+            | Kind::Deferred
             | Kind::Detach
             | Kind::OobRequest
             | Kind::OobWithdraw
@@ -138,7 +139,7 @@ impl ProcessLink {
         if stream.cancelled {
             return Err(frame.bad_order("after another one"));
         }
-        let Cancel { reason } = frame.message()?;
+        let Cancel { reason: why } = frame.message()?;
         stream.cancelled = true;
         // The core sends nothing more of this stream.
         stream.incoming.phase = Phase::Ended;
@@ -146,11 +147,14 @@ impl ProcessLink {
             held.body.clear();
             held.trailers = None;
         }
-        // An owner that has said everything has nothing left to stop.
-        let told = stream.outgoing.phase == Phase::Ended;
+        let ended = stream.outgoing.phase == Phase::Ended;
         self.shared.unhold(frame.stream);
-        if !told {
-            self.events.push_back(ProcessEvent::Cancel { stream: frame.stream, reason });
+        // An owner that has said everything has nothing left to stop, but for deferred work, which
+        // no client waits for.
+        let open = self.shared.streams.contains_key(&frame.stream);
+        let goes_on = open && why != reason::CLIENT_GONE;
+        if !ended || goes_on {
+            self.events.push_back(ProcessEvent::Cancel { stream: frame.stream, reason: why });
         }
         Ok(())
     }

@@ -6,7 +6,7 @@ use prost::Message as _;
 use super::pair::{Pair, end, frame, frames, zeros};
 use crate::error::Error;
 use crate::frame::{DEFERRED_MAX, Flags, Kind, WINDOW};
-use crate::link::CoreEvent;
+use crate::link::{CoreEvent, ProcessEvent};
 use crate::message::{Abort, End, Ready, ResponseHead, Trailers, reason};
 
 fn named(stream: u64, deferred: &str) -> CoreEvent {
@@ -132,6 +132,58 @@ fn the_last_name_counts_and_an_empty_one_is_none() {
     pair.respond(stream, 200, false, false);
     pair.process.end(stream, false);
     assert_eq!(ending(&mut pair), end(stream, false));
+}
+
+#[test]
+fn a_name_that_comes_after_the_end_has_a_frame_of_its_own() {
+    let (mut pair, stream) = Pair::with_request(true);
+    pair.respond(stream, 204, true, false);
+    assert!(matches!(ending(&mut pair), CoreEvent::Response { end: true, ready: false, .. }));
+    pair.process.defer(stream, "registered_in_close");
+    let deferred = "registered_in_close".to_owned();
+    assert_eq!(pair.core_hears(), [CoreEvent::Deferred { stream, deferred }]);
+    pair.process.ready(stream, Ready::default());
+    pair.process.defer(stream, "too late");
+    assert_eq!(pair.core_hears(), [CoreEvent::Ready { stream, ready: Ready::default() }]);
+}
+
+#[test]
+fn a_name_of_its_own_is_optional_and_only_for_what_goes_on() {
+    let (mut pair, stream) = Pair::with_request(true);
+    pair.respond(stream, 204, true, false);
+    pair.core_hears();
+    pair.process.defer(stream, "x");
+    let (kind, flags, ..) = frames(pair.process.transmit())[0];
+    assert_eq!((kind, flags), (Kind::Deferred, Flags::OPTIONAL));
+    let early = pair.request(true);
+    pair.process_hears();
+    let bytes = frame(Kind::Deferred, Flags::OPTIONAL, early, &[]);
+    assert_eq!(pair.core_hears_frame(&bytes).unwrap_err().code(), "bad_order");
+}
+
+#[test]
+fn deferred_work_is_told_to_end_and_not_that_a_client_left() {
+    let (mut pair, stream) = Pair::with_request(true);
+    pair.respond(stream, 204, true, false);
+    pair.core_hears();
+    pair.core.cancel(stream, reason::CLIENT_GONE);
+    assert_eq!(pair.process_hears(), []);
+    pair.core.cancel(stream, reason::DEADLINE);
+    pair.core.cancel(stream, reason::SHUTDOWN);
+    let told = ProcessEvent::Cancel { stream, reason: reason::DEADLINE };
+    assert_eq!(pair.process_hears(), [told], "told once");
+    pair.process.ready(stream, Ready::default());
+    assert_eq!(pair.core_hears(), [CoreEvent::Ready { stream, ready: Ready::default() }]);
+    assert_eq!((pair.core.open_streams(), pair.process.open_streams()), (0, 0));
+}
+
+#[test]
+fn a_client_that_leaves_as_the_response_ends_is_nothing_to_deferred_work() {
+    let (mut pair, stream) = Pair::with_request(true);
+    pair.core.cancel(stream, reason::CLIENT_GONE);
+    pair.respond(stream, 204, true, false);
+    assert_eq!(pair.process_hears(), [], "they cross on the wire");
+    assert!(matches!(ending(&mut pair), CoreEvent::End { ready: false, .. }));
 }
 
 #[test]

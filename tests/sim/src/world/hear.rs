@@ -80,7 +80,7 @@ impl World {
                 self.tell(Input::OobWithdrawn { process, kind })
             }
             CoreEvent::OobDone(done) => self.hear_oob_done(process, &done),
-            CoreEvent::Writable { .. } => Ok(()),
+            CoreEvent::Writable { .. } | CoreEvent::Deferred { .. } => Ok(()),
         }
     }
 

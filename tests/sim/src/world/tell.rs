@@ -84,7 +84,7 @@ impl World {
                 self.send(request, (slot.process, Some(slot.index)));
             }
             Output::Refuse { request, .. } | Output::Fail { request, .. } => self.discard(request),
-            Output::Cancel { slot, .. } => self.cancel_slot(slot),
+            Output::Cancel { slot, why } => self.cancel_slot(slot, why),
             Output::CancelDetached { process, request, .. } => {
                 self.cancel_detached(process, request);
             }
@@ -180,10 +180,10 @@ impl World {
         }
     }
 
-    fn cancel_slot(&mut self, slot: SlotId) {
+    fn cancel_slot(&mut self, slot: SlotId, why: CancelReason) {
         let Some(end) = self.ends.get_mut(&slot.process) else { return };
         if let Some(stream) = end.slots.get(slot.index as usize).copied().flatten() {
-            end.cancel(stream, CancelReason::ClientGone);
+            end.cancel(stream, why);
         }
     }
 
