@@ -63,6 +63,29 @@ def test_in_an_overload_a_wait_ends_at_the_target(serve):
     assert "late" not in core.journal()
 
 
+def test_in_an_overload_the_newest_goes_first(serve):
+    # Seconds of room everywhere, so that nobody is too late on a slow machine: who waits reaches
+    # the target after 8 s, and 4 s later that is an overload.
+    settings = {"queue_overload_target": "8s", "queue_overload_interval": "4s"}
+    core = serve(processes=1, queue_overload="newest-first", **settings)
+    with ExitStack() as stack:
+        wires = [stack.enter_context(core.wire()) for _ in range(4)]
+        stalled, bridge, early, late = wires
+        first = occupy(core, stack)
+        stalled.get("/pid", "X-Token: stalled")
+        until(lambda: core.pool()["queue"]["oldest_us"] > 6_000_000, "it has waited for long")
+        # An overload is over when nobody waits: this one sees to it that somebody does.
+        bridge.get("/pid", "X-Token: bridge")
+        refused(stalled.response(), "overload")
+        for count, (wire, token) in enumerate([(early, "early"), (late, "late")], start=2):
+            wire.get("/pid", f"X-Token: {token}")
+            until(lambda n=count: core.pool()["queue"]["waiting"] == n, "it waits")
+        assert core.pool()["queue"]["overloaded_us"] > 0
+        core.open_gate("hold")
+        assert [wire.response().status for wire in (first, late, early)] == [200] * 3
+    assert core.journal()[:2] == ["late", "early"]
+
+
 def test_first_come_is_first_served(serve):
     core = serve(processes=1)
     with ExitStack() as stack:

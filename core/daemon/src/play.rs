@@ -120,6 +120,11 @@ impl Play {
         Self { driver, app, front, _orders: ordered, _spool: spool }
     }
 
+    /// What a listening socket needs of the core.
+    pub(crate) fn front(&self) -> Arc<Front> {
+        Arc::clone(&self.front)
+    }
+
     /// A client that sends `text`.
     pub(crate) async fn client(&self, text: &str) -> Client {
         let (socket, theirs) = UnixStream::pair().unwrap();

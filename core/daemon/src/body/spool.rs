@@ -123,30 +123,4 @@ impl Drop for SpoolFile {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn spool() -> (tempfile::TempDir, Spool) {
-        let dir = tempfile::tempdir().unwrap();
-        let budget = Budget::new(0, 1 << 30, dir.path().to_owned());
-        (dir, Spool::new(&budget))
-    }
-
-    #[test]
-    fn what_was_written_is_read_back() {
-        let (_dir, mut spool) = spool();
-        spool.reserve(3).unwrap().write(b"abc").unwrap();
-        spool.reserve(2).unwrap().write(b"de").unwrap();
-        assert_eq!(spool.len(), 5);
-        assert_eq!(spool.place(1).read(4).unwrap(), "bcde");
-    }
-
-    #[test]
-    fn no_file_is_made_before_it_is_written_to() {
-        let dir = tempfile::tempdir().unwrap();
-        let budget = Budget::new(0, 1 << 30, dir.path().join("not-there"));
-        let mut spool = Spool::new(&budget);
-        let place = spool.reserve(3).unwrap();
-        assert!(place.write(b"abc").is_err());
-    }
-}
+mod tests;

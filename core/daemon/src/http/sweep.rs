@@ -131,3 +131,6 @@ impl Drop for Registered {
         self.registry.conns.lock().remove(self.key);
     }
 }
+
+#[cfg(test)]
+mod tests;
