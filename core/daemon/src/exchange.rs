@@ -156,12 +156,12 @@ impl Exchange {
         self.driver.client_gone(self.id);
     }
 
-    /// It was sent to a process after `waited`.
-    pub fn routed(&self, route: Route, waited: Duration) {
+    /// It was sent to a process at `now`, after `waited`.
+    pub fn routed(&self, route: Route, waited: Duration, now: Time) {
         let mut state = self.state.lock();
         state.route = Some(route);
         state.waited = waited;
-        state.dispatched_at = self.driver.clock.now();
+        state.dispatched_at = now;
         state.deferred = None;
     }
 

@@ -7,6 +7,7 @@ use bytes::{BufMut, Bytes, BytesMut};
 use maitred_engine::event::Input;
 use maitred_engine::time::Time;
 use maitred_engine::{Engine, STATE_FORMAT};
+use postcard::ser_flavors::Flavor;
 use serde::Serialize;
 
 use crate::sum::Sum;
@@ -27,6 +28,7 @@ pub struct Recorder {
     pending: usize,
     older: Option<Piece>,
     newer: Option<Piece>,
+    /// Outputs on their way into the sum.
     scratch: Vec<u8>,
 }
 
@@ -74,23 +76,25 @@ impl Recorder {
             self.begin(engine);
         }
         self.pending = engine.outputs().len();
-        self.scratch.clear();
-        append(&mut self.scratch, &now.0.wrapping_sub(self.now.0));
-        append(&mut self.scratch, input);
+        let passed = now.0.wrapping_sub(self.now.0);
         self.now = now;
-        self.put();
+        self.put(|open| {
+            append(open, &passed);
+            append(open, input);
+        });
     }
 
     /// To be called after that, before its outputs are polled.
     pub fn outputs(&mut self, engine: &Engine) {
         let outputs = engine.outputs().skip(self.pending);
         self.sum = self.sum.through(outputs, &mut self.scratch);
-        self.scratch.clear();
-        append(&mut self.scratch, &self.sum.outputs);
-        if self.sum.outputs > 0 {
-            self.scratch.put_u32_le(self.sum.crc32);
-        }
-        self.put();
+        let sum = self.sum;
+        self.put(|open| {
+            append(open, &sum.outputs);
+            if sum.outputs > 0 {
+                open.put_u32_le(sum.crc32);
+            }
+        });
     }
 
     /// What was recorded up to now. Cheap: what is copied is shared.
@@ -117,11 +121,12 @@ impl Recorder {
         }
     }
 
-    /// Moves what is in the scratch buffer to the end of the segment.
-    fn put(&mut self) {
+    /// Writes at the end of the segment.
+    fn put(&mut self, write: impl FnOnce(&mut BytesMut)) {
         if let Some(newer) = &mut self.newer {
-            newer.open.extend_from_slice(&self.scratch);
-            newer.entries_len += self.scratch.len();
+            let before = newer.open.len();
+            write(&mut newer.open);
+            newer.entries_len += newer.open.len() - before;
         }
     }
 }
@@ -169,7 +174,28 @@ impl Tape {
 }
 
 /// Writes `value` at the end of `to`.
-pub(crate) fn append(to: &mut Vec<u8>, value: &impl Serialize) {
-    let buffer = std::mem::take(to);
-    *to = postcard::to_extend(value, buffer).expect("plain data of known length can be written");
+pub(crate) fn append(to: &mut impl BufMut, value: &impl Serialize) {
+    postcard::serialize_with_flavor(value, End(to))
+        .expect("plain data of known length can be written");
+}
+
+/// The end of a buffer. The encoder's own way of extending one grows it byte by byte.
+struct End<'a, B>(&'a mut B);
+
+impl<B: BufMut> Flavor for End<'_, B> {
+    type Output = ();
+
+    fn try_push(&mut self, byte: u8) -> postcard::Result<()> {
+        self.0.put_u8(byte);
+        Ok(())
+    }
+
+    fn try_extend(&mut self, bytes: &[u8]) -> postcard::Result<()> {
+        self.0.put_slice(bytes);
+        Ok(())
+    }
+
+    fn finalize(self) -> postcard::Result<()> {
+        Ok(())
+    }
 }

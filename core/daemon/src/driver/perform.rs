@@ -144,7 +144,7 @@ fn send(
         return false;
     };
     let route = Route { process, stream };
-    exchange.routed(route, wait.so_far);
+    exchange.routed(route, wait.so_far, inner.now);
     if body_follows {
         pump::start(&exchange, route);
     }
@@ -156,7 +156,8 @@ fn taken(inner: &mut Inner, slot: SlotId, waited: Duration) {
     let Some(link) = inner.links.get_mut(&slot.process) else { return };
     let Some(stream) = link.take_early(slot.index) else { return };
     if let Some(record) = link.streams.get(&stream) {
-        record.exchange.routed(Route { process: slot.process, stream }, waited);
+        let route = Route { process: slot.process, stream };
+        record.exchange.routed(route, waited, inner.now);
     }
 }
 
