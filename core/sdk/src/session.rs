@@ -34,6 +34,11 @@ pub(crate) use self::state::State;
 use crate::error::{ConnectError, Error};
 use crate::fork::ForkGuard;
 
+/// How old the core's last word may be when a slot takes a request that was sent ahead. 100 us:
+/// a CANCEL that came meanwhile might as well have come a moment later, and to look costs more
+/// than a tenth of a short request.
+const HEARD_MAX: Duration = Duration::from_micros(100);
+
 /// What it takes to open a session.
 #[derive(Debug, Clone)]
 pub struct Connect {
@@ -291,30 +296,31 @@ fn shake_hands(
 impl Shared {
     fn next(&self, slot: usize) -> Option<Request> {
         let mut state = self.state.lock();
-        let now = Instant::now();
+        let mut now = Instant::now();
         state.came_back(slot, now);
         self.flush(&mut state);
-        let back_at = state.reads;
-        let mut seen = back_at;
+        if state.has_ahead() && now.saturating_duration_since(state.heard_at) > HEARD_MAX {
+            // It was kept while the slot was busy, and may be wanted no more: what the core has
+            // said since is heard first.
+            self.read_at_once(&mut state);
+        }
         loop {
-            if state.has_ahead() && state.reads == back_at {
-                // It was kept while the slot was busy, and may be wanted no more: what the core
-                // has said since is heard first.
-                self.read_at_once(&mut state);
-            }
             if state.ending.is_some() {
                 return None;
             }
-            // The clock is read again only where time went by.
-            let now = if state.reads == seen { now } else { Instant::now() };
-            seen = state.reads;
             if let Some(request) = state.claim(slot, now) {
                 self.share(&mut state);
                 return Some(request);
             }
             match state.reader.take() {
-                Some(reader) => self.read_from(&mut state, reader),
-                None => self.sleep(&mut state, slot),
+                Some(reader) => {
+                    self.read_from(&mut state, reader);
+                    now = state.heard_at;
+                }
+                None => {
+                    self.sleep(&mut state, slot);
+                    now = Instant::now();
+                }
             }
         }
     }

@@ -38,6 +38,8 @@ pub(crate) struct State {
     pub(crate) blocked: usize,
     /// Changes with every read: tells the minder whether anybody reads.
     pub(crate) reads: u64,
+    /// When the socket was read last, or found empty.
+    pub(crate) heard_at: Instant,
     /// The highest stream that was given to a slot.
     pub(crate) last_given: u64,
     /// The minder looks around every tick, so that something may be left for it to do.
@@ -103,6 +105,7 @@ impl State {
             idle: Vec::with_capacity(slots),
             blocked: 0,
             reads: 0,
+            heard_at: Instant::now(),
             last_given: 0,
             ticking: false,
             oob: Oob::new(has_oob),

@@ -8,6 +8,7 @@
 //! would be awake, and if it is not, the minder steps in.
 
 use std::io;
+use std::time::Instant;
 
 use parking_lot::MutexGuard;
 
@@ -31,6 +32,7 @@ impl Shared {
         let Some(reader) = &mut state.reader else { return false };
         let result = reader.fill(&self.socket, false);
         if matches!(result, Ok(Filled::Nothing)) {
+            state.heard_at = Instant::now();
             return false;
         }
         self.took_turn(state, result);
@@ -39,6 +41,7 @@ impl Shared {
 
     fn took_turn(&self, state: &mut Guard<'_>, result: io::Result<Filled>) {
         state.reads += 1;
+        state.heard_at = Instant::now();
         match result {
             Ok(Filled::Bytes) => self.take_in(state),
             Ok(Filled::Nothing) => {}
