@@ -17,6 +17,7 @@ use tokio::io::unix::AsyncFd;
 use tokio::net::UnixStream;
 
 use crate::driver::Driver;
+use crate::link::Link;
 use crate::os::receive::{self, Received};
 
 /// Bytes read from a link at once, at least. Default 16 KiB: several small answers.
@@ -61,14 +62,6 @@ impl<'a> Task<'a> {
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        // Before anything is read, so that a dispatch by another task cannot be missed.
-        let exiting = self.driver.with_link(self.process, |link| {
-            link.task = Some(cx.waker().clone());
-            link.exiting
-        });
-        if exiting == Some(true) {
-            return Poll::Ready(self.read_rest());
-        }
         loop {
             match self.poll_read(cx) {
                 Poll::Ready(Ok(0)) => return Poll::Ready(Ok(())),
@@ -122,24 +115,28 @@ impl<'a> Task<'a> {
     /// Writes what has gathered. Ready: the link ends here.
     fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         loop {
-            if let Some(blocked) = &self.blocked {
-                ready!(blocked.poll_write_ready(cx))?.clear_ready();
+            if let Some(blocked) = &self.blocked
+                && let Poll::Ready(ready) = blocked.poll_write_ready(cx)
+            {
+                ready?.clear_ready();
                 self.blocked = None;
             }
-            let mut socket = self.socket.get_ref();
-            let written: Option<io::Result<bool>> = self.driver.with_link(self.process, |link| {
-                loop {
-                    let out = link.proto.transmit();
-                    if out.is_empty() {
-                        return Ok(link.closing);
-                    }
-                    let written = socket.write(out)?;
-                    link.proto.transmitted(written);
+            let has_room = self.blocked.is_none();
+            let socket = self.socket.get_ref();
+            let written = self.driver.with_link(self.process, |link| {
+                // Under the lock, and after all that was read has had its effect: who has
+                // something to write or to say from now on wakes this task.
+                link.task = Some(cx.waker().clone());
+                match (link.exiting, has_room) {
+                    (true, _) => Ok(Next::Exit),
+                    (false, true) => write(link, socket),
+                    (false, false) => Ok(Next::Wait),
                 }
             });
             match written {
-                Some(Ok(false)) => return Poll::Pending,
-                Some(Ok(true)) | None => return Poll::Ready(Ok(())),
+                Some(Ok(Next::Wait)) => return Poll::Pending,
+                Some(Ok(Next::Exit)) => return Poll::Ready(self.read_rest()),
+                Some(Ok(Next::Close)) | None => return Poll::Ready(Ok(())),
                 Some(Err(error)) if error.kind() == io::ErrorKind::WouldBlock => {
                     let again = self.socket.get_ref().try_clone()?;
                     self.blocked = Some(receive::watch(again, Interest::WRITABLE)?);
@@ -157,6 +154,27 @@ impl<'a> Task<'a> {
         } else if n < self.read_size / 4 {
             self.read_size = (self.read_size / 2).max(READ_SIZE_MIN);
         }
+    }
+}
+
+/// What is left to do when all is written.
+enum Next {
+    /// Wait for more.
+    Wait,
+    /// Close the link.
+    Close,
+    /// The process is gone: take what it wrote, and close the link.
+    Exit,
+}
+
+fn write(link: &mut Link, mut socket: &StdUnixStream) -> io::Result<Next> {
+    loop {
+        let out = link.proto.transmit();
+        if out.is_empty() {
+            return Ok(if link.closing { Next::Close } else { Next::Wait });
+        }
+        let written = socket.write(out)?;
+        link.proto.transmitted(written);
     }
 }
 
