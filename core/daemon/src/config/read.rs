@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use maitred_engine::limits::{OobLimits, PoolLimits};
+use maitred_proto::frame::SLOTS_MAX;
 
 use super::error::{ConfigError, Origin};
 use super::listen::{A_LISTEN, Listen};
@@ -26,8 +27,6 @@ mod queue;
 
 /// Most processes of a pool: what the engine is measured with.
 const PROCESSES_MAX: u32 = 1000;
-/// Most slots of a process: what a link can number.
-const SLOTS_MAX: u32 = 65_535;
 /// Slots in all that a default number of processes provides. Fewer could not tell a slow app
 /// from a full one.
 const SLOTS_MIN_IN_ALL: u32 = 4;

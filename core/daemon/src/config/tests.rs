@@ -168,7 +168,7 @@ fn what_is_wrong_is_one_line_that_says_where() {
     assert_eq!(rig.error(&[]), "maitred.toml:1: `slots` is a number, not a datetime");
     assert_eq!(
         Rig::new().error(&["-t", "none"]),
-        "--slots: slots = \"none\" is not a number from 1 to 65535"
+        "--slots: slots = \"none\" is not a number from 1 to 4096"
     );
     assert_eq!(
         Rig::new().var("MAITRED_BODY_MAX", "much").error(&[]),
