@@ -23,6 +23,10 @@ pub const WINDOW: u32 = 262_144;
 /// Slots of one process at most. A PONG that lists all of them must fit into one frame.
 pub const SLOTS_MAX: u32 = 4096;
 
+/// REQUESTs that may be sent ahead to one process, beyond its slots. 8: they serve to save
+/// wake-ups, and a few save most of those.
+pub const EARLY_MAX: u32 = 8;
+
 /// Bytes of a label for deferred work at most. 128: a function's name and how many more there
 /// are; the core keeps one per deferred slot.
 pub const DEFERRED_MAX: usize = 128;

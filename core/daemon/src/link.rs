@@ -4,6 +4,7 @@
 //! dispatch can append a request to the link from whatever task caused it. The task in
 //! [`socket`] is then woken once and writes all that has gathered: many requests, one system call.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::task::Waker;
 
@@ -24,6 +25,11 @@ use crate::http::head::{self, Wait};
 pub mod accept;
 pub mod socket;
 
+const _: () = assert!(
+    maitred_engine::limits::EARLY_MAX <= maitred_proto::frame::EARLY_MAX,
+    "the engine sends no more ahead than a process takes"
+);
+
 /// A body up to this long is sent together with the head of its request. Default 64 KiB: one
 /// frame, and a quarter of the stream's first window.
 const WITH_HEAD_MAX: usize = 64 * 1024;
@@ -37,10 +43,10 @@ pub struct Link {
     pub streams: FxHashMap<u64, StreamRecord>,
     /// The stream that each slot runs.
     slots: Vec<Option<u64>>,
-    /// It can keep a request until a slot is ready.
+    /// It can keep requests until a slot is ready.
     pub takes_early: bool,
-    /// The stream that was sent ahead and is in no slot yet.
-    pub early: Option<u64>,
+    /// The streams that were sent ahead and are in no slot yet, oldest first.
+    pub early: VecDeque<u64>,
     task: Option<Waker>,
     closing: bool,
     exiting: bool,
@@ -77,7 +83,7 @@ impl Link {
             streams: FxHashMap::default(),
             slots: vec![None; slots as usize],
             takes_early,
-            early: None,
+            early: VecDeque::new(),
             task: None,
             closing: false,
             exiting: false,
@@ -99,7 +105,7 @@ impl Link {
         let stream = self.proto.request(alone, head).ok()?;
         match slot {
             Some(slot) => *self.slots.get_mut(slot as usize)? = Some(stream),
-            None => self.early = Some(stream),
+            None => self.early.push_back(stream),
         }
         let record = StreamRecord {
             slot,
@@ -123,9 +129,9 @@ impl Link {
         }
     }
 
-    /// The request that was sent ahead is in this slot now.
+    /// The oldest request that was sent ahead is in this slot now.
     pub fn take_early(&mut self, slot: u32) -> Option<u64> {
-        let stream = self.early.take()?;
+        let stream = self.early.pop_front()?;
         self.streams.get_mut(&stream)?.slot = Some(slot);
         *self.slots.get_mut(slot as usize)? = Some(stream);
         Some(stream)
@@ -151,8 +157,9 @@ impl Link {
     }
 
     /// The same for a request that was sent ahead.
-    pub fn cancel_early(&mut self, why: CancelReason) {
-        if let Some(stream) = self.early {
+    pub fn cancel_early(&mut self, request: RequestId, why: CancelReason) {
+        let is_its = |stream: &&u64| self.streams[*stream].exchange.id == request;
+        if let Some(stream) = self.early.iter().find(is_its).copied() {
             self.cancel_stream(stream, why);
         }
     }
@@ -264,12 +271,10 @@ impl Link {
     /// Its slot, or its place ahead of one, is not taken by `stream` any more.
     fn vacate(&mut self, stream: u64) {
         let slot = self.streams.get(&stream).and_then(|record| record.slot);
-        let place = match slot.and_then(|slot| self.slots.get_mut(slot as usize)) {
-            Some(place) => place,
-            None => &mut self.early,
-        };
-        if *place == Some(stream) {
-            *place = None;
+        match slot.and_then(|slot| self.slots.get_mut(slot as usize)) {
+            Some(place) if *place == Some(stream) => *place = None,
+            Some(_) => {}
+            None => self.early.retain(|kept| *kept != stream),
         }
     }
 

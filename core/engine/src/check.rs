@@ -47,7 +47,7 @@ impl Engine {
         self.check_oob(id, pool);
         self.check_nobody_waits_needlessly(id, pool);
         for (wait, _) in pool.early.iter() {
-            let held = self.members(id).filter(|process| process.early == Some(wait.request));
+            let held = self.members(id).filter(|process| process.early.contains(&wait.request));
             assert_eq!(held.count(), 1, "{} was sent ahead to one process", wait.request);
         }
         let queues = [(&pool.queue, false), (&pool.suspects, true), (&pool.early, false)];
@@ -166,7 +166,7 @@ fn check_process(process: &Process) {
     for (index, slot) in (0..).zip(&process.slots) {
         assert_eq!(slot.is_idle(), stack.contains(&index), "{id}.{index} is {slot:?}");
     }
-    assert!(process.early.is_none() || stack.is_empty(), "{id} keeps a request beside idle slots");
+    assert!(process.early.is_empty() || stack.is_empty(), "{id} keeps a request beside idle slots");
     match process.phase {
         Phase::Booting => assert!(process.slots.is_empty(), "{id} has slots before hello"),
         Phase::Serving => assert!(!process.slots.is_empty(), "{id} serves without slots"),

@@ -36,7 +36,7 @@ impl Engine {
     /// It answered DRAIN; what it never gave to its app goes to another process.
     pub(crate) fn goodbye(&mut self, process: ProcessId, unstarted: &[u32]) {
         let Some(Phase::Draining { terminated, .. }) = self.phase(process) else { return };
-        self.return_early(process);
+        self.return_all_early(process);
         for &index in unstarted {
             let slot = SlotId { process, index };
             let live = self.live_request(slot);

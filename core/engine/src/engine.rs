@@ -14,7 +14,7 @@ use crate::request::Request;
 use crate::time::Time;
 
 /// The format of the serialized state. It rises whenever an older engine could not go on from it.
-pub const STATE_FORMAT: u32 = 1;
+pub const STATE_FORMAT: u32 = 2;
 
 /// All that the core knows and decides by. Its state can be written down at any moment between
 /// two inputs, and goes on identically from there (rule R11).
@@ -161,7 +161,7 @@ impl Engine {
             Input::SpawnFailed { process } => self.spawn_failed(process),
             Input::Hello { process, slots } => self.hello(process, slots),
             Input::EarlyWanted { process } => self.want_early(process),
-            Input::EarlyReturned { process } => self.return_early(process),
+            Input::EarlyReturned { process, request } => self.return_early(process, request),
             Input::Measured { process, rss, memory } => self.measured(process, rss, memory),
             Input::DrainWanted { process } => self.want_drain(process),
             Input::OobAsked { process, what } => self.ask_oob(process, *what),

@@ -61,10 +61,10 @@ pub enum Input {
     SpawnFailed { process: ProcessId },
     /// It opened its link: its app is loaded and all its slots are ready.
     Hello { process: ProcessId, slots: u32 },
-    /// It can keep a request until one of its slots is ready: [`Output::HandEarly`].
+    /// It can keep requests until one of its slots is ready: [`Output::HandEarly`].
     EarlyWanted { process: ProcessId },
-    /// It will not run the request that it was handed early, and never gave it to the app.
-    EarlyReturned { process: ProcessId },
+    /// It will not run a request that it was handed early, and never gave it to the app.
+    EarlyReturned { process: ProcessId, request: RequestId },
     /// The answer to [`Output::Measure`]: it takes `rss` bytes of RAM, and together they may take
     /// `memory` bytes. 0: that is not known.
     Measured { process: ProcessId, rss: u64, memory: u64 },
@@ -218,7 +218,8 @@ pub enum ExitStatus {
 pub enum Output {
     /// Hand the request to the slot now. `waited`: its time in the queue, all attempts together.
     Dispatch { request: RequestId, slot: SlotId, waited: Duration },
-    /// Send the request ahead: the process gives it to its app when its next slot is ready.
+    /// Send the request ahead: the process gives it to its app when a slot is ready and all that
+    /// were sent ahead before have theirs.
     /// `waited`: its time in the queue so far, which goes on.
     HandEarly { request: RequestId, process: ProcessId, waited: Duration },
     /// The request that was handed early is in this slot now; nothing is sent. `waited`: as in

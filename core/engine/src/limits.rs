@@ -8,6 +8,10 @@ mod leases;
 
 pub use leases::{Lease, LeaseKind, Leases};
 
+/// Requests that are sent ahead at once, by default. 4: a process and the core take turns of a few
+/// requests each, instead of waking each other for every one; more than that gain little.
+pub const EARLY_MAX: u32 = 4;
+
 /// Whose queue a request waits in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum Routing {
@@ -49,9 +53,9 @@ pub struct PoolLimits {
     /// The same while no process has booted yet. Default 1000 as well: it is a budget of its own,
     /// because a deploy may want to hold more, or less, than a busy minute.
     pub booting_len_max: u32,
-    /// Whether a request may be sent to a busy process ahead of its turn, if that process is alone
-    /// in its pool. Default yes: it saves the process a sleep between two requests.
-    pub hand_early: bool,
+    /// Requests that are sent to a busy process ahead of their turn, at most, if that process is
+    /// alone in its pool. 0: none. Default [`EARLY_MAX`].
+    pub early_max: u32,
     /// Longest wait for a slot. Default 25 s: below the 30 s after which common proxies give up.
     pub queue_wait_max: Duration,
     /// Longest wait while no process has booted yet. Default 60 s: large apps boot slowly, and
@@ -137,7 +141,7 @@ impl Default for PoolLimits {
             measure_first: false,
             queue_len_max: 1000,
             booting_len_max: 1000,
-            hand_early: true,
+            early_max: EARLY_MAX,
             queue_wait_max: Duration::from_secs(25),
             booting_wait_max: Duration::from_secs(60),
             routing: Routing::Global,

@@ -15,7 +15,7 @@
 //! ```
 
 use std::cmp::Reverse;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 
 use serde::{Deserialize, Serialize};
 
@@ -44,10 +44,10 @@ pub(crate) struct Process {
     pub(crate) slots: Vec<Slot>,
     /// The idle ones of `slots`, the most recently used one last.
     pub(crate) idle: Vec<u32>,
-    /// It can keep a request until a slot is ready.
+    /// It can keep requests until a slot is ready.
     pub(crate) takes_early: bool,
-    /// The request that it keeps, whether or not that has its outcome.
-    pub(crate) early: Option<RequestId>,
+    /// Those that it keeps, oldest first, whether or not they have their outcome.
+    pub(crate) early: VecDeque<RequestId>,
     /// Streams that live here without a slot, whether or not they have their outcome.
     pub(crate) detached: BTreeSet<RequestId>,
     /// Its asks for out-of-band work that have no outcome yet, oldest first.
@@ -145,7 +145,7 @@ impl Process {
             slots: Vec::new(),
             idle: Vec::new(),
             takes_early: false,
-            early: None,
+            early: VecDeque::new(),
             detached: BTreeSet::new(),
             asks: Vec::new(),
             out: None,
@@ -192,11 +192,11 @@ impl Process {
 
     /// Whether nothing at all goes on in it.
     pub(crate) fn is_empty(&self) -> bool {
-        self.occupied() == 0 && self.detached.is_empty() && self.early.is_none()
+        self.occupied() == 0 && self.detached.is_empty() && self.early.is_empty()
     }
 
     pub(crate) fn any_running(&self) -> bool {
-        self.early.is_some() || (self.occupied() > 0 && self.slots.iter().any(Slot::is_running))
+        !self.early.is_empty() || (self.occupied() > 0 && self.slots.iter().any(Slot::is_running))
     }
 
     pub(crate) fn slot(&self, index: u32) -> Option<Slot> {

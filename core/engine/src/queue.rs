@@ -125,8 +125,13 @@ impl Queue {
         let Self { nodes, lines, entry } = self;
         nodes.add(wait);
         nodes.link(&mut lines.shared.ages[wait.class.index()], AGE, before, wait.request);
-        let last = entry.last;
-        nodes.link(entry, ENTRY, last, wait.request);
+        // Nearly always the last one: only what is sent ahead has been waiting elsewhere.
+        let later = |request: &RequestId| nodes[*request].wait.entered > wait.entered;
+        let mut before = entry.last;
+        while let Some(request) = before.filter(later) {
+            before = nodes[request].links[ENTRY].before;
+        }
+        nodes.link(entry, ENTRY, before, wait.request);
     }
 
     /// Takes a request out, from wherever it is.

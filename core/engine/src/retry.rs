@@ -51,7 +51,7 @@ impl Engine {
             _ => (true, false),
         };
         let remains = self.sift(record, unstarted);
-        self.return_early(process);
+        self.return_all_early(process);
         let Some(record) = self.processes.get_mut(&process) else { return };
         let closed = record.close_slots(self.now);
         let detached = std::mem::take(&mut record.detached);

@@ -1,6 +1,6 @@
 //! The core's end of a link, as the daemon keeps it: which stream runs in which slot.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use bytes::BytesMut;
 use maitred_engine::event::CancelReason;
@@ -16,7 +16,7 @@ pub(crate) struct CoreEnd {
     pub(crate) streams: BTreeMap<u64, Stream>,
     pub(crate) slots: Vec<Option<u64>>,
     /// What was sent ahead and is in no slot yet.
-    pub(crate) early: Option<u64>,
+    pub(crate) early: VecDeque<u64>,
     /// Bytes that the kernel has taken.
     pub(crate) sent: u64,
     /// HELLO came, and was good.
@@ -76,18 +76,16 @@ impl CoreEnd {
     /// Its slot, or its place ahead of one, is not taken by the stream any more.
     fn vacate(&mut self, stream: u64) {
         let slot = self.streams.get(&stream).and_then(|it| it.slot);
-        let place = match slot.and_then(|slot| self.slots.get_mut(slot as usize)) {
-            Some(place) => place,
-            None => &mut self.early,
-        };
-        if *place == Some(stream) {
-            *place = None;
+        match slot.and_then(|slot| self.slots.get_mut(slot as usize)) {
+            Some(place) if *place == Some(stream) => *place = None,
+            Some(_) => {}
+            None => self.early.retain(|kept| *kept != stream),
         }
     }
 
     /// What was sent ahead is in this slot now.
     pub(crate) fn take_early(&mut self, slot: u32) {
-        let Some(stream) = self.early.take() else { return };
+        let Some(stream) = self.early.pop_front() else { return };
         if let Some(record) = self.streams.get_mut(&stream) {
             record.slot = Some(slot);
         }

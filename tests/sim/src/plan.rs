@@ -193,7 +193,7 @@ fn limits(random: &mut Random) -> PoolLimits {
         overload: random
             .chance(300)
             .then(|| OverloadLimits { target: ms(random, 2, 60), interval: ms(random, 5, 100) }),
-        hand_early: random.chance(900),
+        early_max: random.between(0, 4) as u32,
         oob: OobLimits {
             concurrent: random.between(1, 2) as u32,
             min_ready: random.between(0, 2) as u32,

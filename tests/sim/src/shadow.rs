@@ -5,7 +5,7 @@
 //! engine to the rules. A rule that both understood wrongly would go unnoticed, so the checks
 //! follow the rules' wording, not the engine's ways; where several answers are right, all pass.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use maitred_engine::class::Class;
@@ -125,7 +125,7 @@ pub(crate) struct Process {
     /// It can keep a request until a slot is ready.
     takes_early: bool,
     /// The one that it keeps, which may be over, and where that begins in what the core sends.
-    early: Option<(RequestId, u64)>,
+    early: VecDeque<(RequestId, u64)>,
     drained_at: Option<Time>,
     goodbye: bool,
     /// The core had it ended for its own reasons: its requests are not to blame.
@@ -258,7 +258,7 @@ impl Process {
     }
 
     fn is_empty(&self) -> bool {
-        self.taken() == 0 && self.detached.is_empty() && self.early.is_none()
+        self.taken() == 0 && self.detached.is_empty() && self.early.is_empty()
     }
 }
 

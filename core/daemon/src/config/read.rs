@@ -62,14 +62,14 @@ impl<'a> Reader<'a> {
         let http = self.http()?;
         let limits = self.limits(processes)?;
         // What is sent ahead is not overtaken, and so it would come before a higher priority.
-        let hand_early = limits.hand_early && !http.ranks();
+        let early_max = if http.ranks() { 0 } else { limits.early_max };
         let config = Config {
             app: self.app()?,
             listen: self.listen()?,
             processes,
             slots,
             memory: self.memory()?,
-            limits: PoolLimits { hand_early, ..limits },
+            limits: PoolLimits { early_max, ..limits },
             stop_timeout: self.duration("stop_timeout")?,
             drain_delay: self.drain_delay()?,
             http,

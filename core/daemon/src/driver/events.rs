@@ -28,9 +28,7 @@ struct Stream {
 
 impl Driver {
     pub(super) fn link_event(&self, inner: &mut Inner, process: ProcessId, event: CoreEvent) {
-        if let Some(early) = inner.links.get(&process).and_then(|link| link.early)
-            && event.stream() == Some(early)
-        {
+        if let Some(early) = inner.early_stream(process, &event) {
             return self.early_event(inner, process, early, &event);
         }
         match event {
@@ -96,10 +94,7 @@ impl Driver {
         match event {
             CoreEvent::Abort { ready: true, .. }
             | CoreEvent::Ready { .. }
-            | CoreEvent::Bounce { .. } => {
-                let _no_slot = self.forget_stream(inner, process, number);
-                self.handle(inner, Input::EarlyReturned { process });
-            }
+            | CoreEvent::Bounce { .. } => self.early_returned(inner, process, number),
             // Its READY follows.
             CoreEvent::Abort { .. } => {}
             CoreEvent::Writable { .. } => inner.wake_writer(process, number),
@@ -110,6 +105,13 @@ impl Driver {
                 self.handle(inner, Input::Misbehaved { process });
             }
         }
+    }
+
+    fn early_returned(&self, inner: &mut Inner, process: ProcessId, number: u64) {
+        let record = inner.links.get(&process).and_then(|link| link.streams.get(&number));
+        let Some(request) = record.map(|record| record.exchange.id) else { return };
+        let _no_slot = self.forget_stream(inner, process, number);
+        self.handle(inner, Input::EarlyReturned { process, request });
     }
 
     /// Events about the link itself.
@@ -171,10 +173,9 @@ impl Driver {
     fn lost(&self, inner: &mut Inner, process: ProcessId, number: u64) {
         let Some(link) = inner.links.get(&process) else { return };
         let in_slot = link.is_in_slot(number);
-        if link.early == Some(number) {
+        if link.early.contains(&number) {
             tracing::warn!(%process, stream = number, "the process lost a request sent ahead");
-            let _no_slot = self.forget_stream(inner, process, number);
-            return self.handle(inner, Input::EarlyReturned { process });
+            return self.early_returned(inner, process, number);
         }
         let Some(stream) = inner.stream(process, number) else { return };
         tracing::warn!(%process, stream = number, "the process lost a request");
@@ -269,6 +270,12 @@ fn receive_body(inner: &mut Inner, stream: &Stream, data: Bytes) {
 }
 
 impl Inner {
+    /// The stream that an event is about, if that was sent ahead and is in no slot yet.
+    fn early_stream(&self, process: ProcessId, event: &CoreEvent) -> Option<u64> {
+        let early = &self.links.get(&process)?.early;
+        event.stream().filter(|stream| early.contains(stream))
+    }
+
     fn stream(&self, process: ProcessId, number: u64) -> Option<Stream> {
         let record = self.links.get(&process)?.streams.get(&number)?;
         Some(Stream {

@@ -26,9 +26,9 @@ impl Driver {
                 self.hand_early(inner, request, process, waited);
             }
             Output::Taken { slot, waited, request: _ } => taken(inner, slot, waited),
-            Output::CancelEarly { process, request: _, why } => {
+            Output::CancelEarly { process, request, why } => {
                 if let Some(link) = inner.links.get_mut(&process) {
-                    link.cancel_early(why);
+                    link.cancel_early(request, why);
                     link.wake();
                 }
             }
@@ -94,7 +94,7 @@ impl Driver {
         if !send(inner, request, (process, None), wait) {
             fail(inner, request, Failure::Broken);
             self.handle(inner, Input::ClientGone { request });
-            self.handle(inner, Input::EarlyReturned { process });
+            self.handle(inner, Input::EarlyReturned { process, request });
         }
     }
 

@@ -115,3 +115,16 @@ fn a_line_that_closes_is_merged_into_the_others_by_age() {
     queue.close_line(ProcessId(3));
     assert_eq!(order(&queue), [1, 2, 3, 4, 5, 6, 7, 8, 9]);
 }
+
+#[test]
+fn patience_ends_in_the_order_of_entry_whatever_the_age() {
+    let mut queue = Queue::default();
+    queue.push(wait(3, 30, 30));
+    queue.push_by_age(wait(1, 10, 50));
+    queue.push_by_age(wait(2, 20, 40));
+    assert_eq!(order(&queue), [1, 2, 3]);
+    for first in [3, 2, 1] {
+        assert_eq!(queue.first_entered().map(|wait| wait.request.0), Some(first));
+        queue.remove(RequestId(first));
+    }
+}

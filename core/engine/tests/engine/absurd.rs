@@ -153,7 +153,8 @@ fn anything() -> impl Strategy<Value = Input> {
         8 => (process(), prop_oneof![9 => 1..5_u32, 1 => Just(0), 1 => Just(u32::MAX)])
             .prop_map(|(process, slots)| Input::Hello { process, slots }),
         2 => process().prop_map(|process| Input::EarlyWanted { process }),
-        1 => process().prop_map(|process| Input::EarlyReturned { process }),
+        1 => (process(), request())
+            .prop_map(|(process, request)| Input::EarlyReturned { process, request }),
         1 => (process(), 0..1_500_u64)
             .prop_map(|(process, rss)| Input::Measured { process, rss, memory: 1_000 }),
         1 => process().prop_map(|process| Input::DrainWanted { process }),

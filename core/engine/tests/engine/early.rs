@@ -1,4 +1,4 @@
-//! Requests that are sent ahead to the only process of a pool.
+//! Requests that are sent ahead to the only process of a pool: one at a time in most stories here.
 
 use maitred_engine::class::Class;
 use maitred_engine::event::{Output, Traits};
@@ -7,9 +7,14 @@ use maitred_engine::snapshot::PhasePicture;
 
 use crate::script::{SAFE, Script, limits};
 
-/// One process that takes requests early.
+/// One process that takes requests early, one at a time.
 fn serving(slots: u32) -> Script {
-    let mut t = Script::serving(limits(), slots);
+    serving_with(1, slots)
+}
+
+/// One process that takes up to so many requests early.
+fn serving_with(early_max: u32, slots: u32) -> Script {
+    let mut t = Script::serving(PoolLimits { early_max, ..limits() }, slots);
     t.early_wanted(1).transcript();
     t
 }
@@ -38,6 +43,82 @@ fn the_oldest_request_goes_ahead_to_a_busy_process_that_is_alone() {
     12ms p1.0 complete
     12ms p1.0 ready
            p1.0 free, service 3ms, deferred 0ns
+    ");
+}
+
+#[test]
+fn as_many_go_ahead_as_may_and_each_slot_takes_the_oldest() {
+    let mut t = serving_with(2, 1);
+    for name in ["a", "b", "c", "d"] {
+        t.arrive_with(name, SAFE);
+    }
+    assert_eq!(t.pool().queue.waiting, 3, "who was sent ahead still waits");
+    t.at(5).done("p1.0").at(9).done("p1.0").at(12).done("p1.0");
+    insta::assert_snapshot!(t.transcript(), @"
+     0ms a arrives
+           a to p1.0 after 0ns
+     0ms b arrives
+           b early to p1 after 0ns
+     0ms c arrives
+           c early to p1 after 0ns
+     0ms d arrives
+     5ms p1.0 complete
+     5ms p1.0 ready
+           p1.0 free, service 5ms, deferred 0ns
+           b taken by p1.0 after 5ms
+           d early to p1 after 5ms
+     9ms p1.0 complete
+     9ms p1.0 ready
+           p1.0 free, service 4ms, deferred 0ns
+           c taken by p1.0 after 9ms
+    12ms p1.0 complete
+    12ms p1.0 ready
+           p1.0 free, service 3ms, deferred 0ns
+           d taken by p1.0 after 12ms
+    ");
+}
+
+#[test]
+fn one_that_is_given_back_is_no_loss_to_the_others() {
+    let mut t = serving_with(3, 1);
+    for name in ["a", "b", "c", "d"] {
+        t.arrive_with(name, SAFE);
+    }
+    t.transcript();
+    t.at(1).gone("c").at(2).early_returned(1, "c").at(5).done("p1.0").at(6).early_returned(1, "d");
+    insta::assert_snapshot!(t.transcript(), @"
+    1ms client of c gone
+          cancel c, early in p1: ClientGone
+          c ended: Abandoned, waited 1ms
+    2ms p1 returns c
+    5ms p1.0 complete
+    5ms p1.0 ready
+          p1.0 free, service 5ms, deferred 0ns
+          b taken by p1.0 after 5ms
+    6ms p1 returns d
+          d early to p1 after 6ms
+    ");
+}
+
+#[test]
+fn a_process_that_is_replaced_gives_all_back_in_their_order() {
+    let mut t = serving_with(3, 1);
+    for name in ["a", "b", "c", "d"] {
+        t.arrive_with(name, SAFE);
+    }
+    t.drain_wanted(1).hello(2, 1).transcript();
+    t.at(1).goodbye(1, &[]).at(2).done("p2.0").at(3).done("p2.0");
+    insta::assert_snapshot!(t.transcript(), @"
+    1ms p1 goodbye
+          b to p2.0 after 1ms
+    2ms p2.0 complete
+    2ms p2.0 ready
+          p2.0 free, service 1ms, deferred 0ns
+          c to p2.0 after 2ms
+    3ms p2.0 complete
+    3ms p2.0 ready
+          p2.0 free, service 1ms, deferred 0ns
+          d to p2.0 after 3ms
     ");
 }
 
@@ -120,12 +201,12 @@ fn a_client_that_leaves_meanwhile_is_told_and_holds_no_one_up() {
     let mut t = serving(1);
     t.arrive_with("a", SAFE).arrive_with("b", SAFE).arrive_with("c", SAFE);
     t.transcript();
-    t.at(1).gone("b").at(2).early_returned(1).at(5).done("p1.0");
+    t.at(1).gone("b").at(2).early_returned(1, "b").at(5).done("p1.0");
     insta::assert_snapshot!(t.transcript(), @"
     1ms client of b gone
           cancel b, early in p1: ClientGone
           b ended: Abandoned, waited 1ms
-    2ms p1 returns what came early
+    2ms p1 returns b
           c early to p1 after 2ms
     5ms p1.0 complete
     5ms p1.0 ready
@@ -257,7 +338,7 @@ fn where_classes_order_the_queue_nothing_goes_ahead() {
 
 #[test]
 fn a_pool_that_forbids_it_hands_nothing_early() {
-    let mut t = Script::serving(PoolLimits { hand_early: false, ..limits() }, 1);
+    let mut t = Script::serving(PoolLimits { early_max: 0, ..limits() }, 1);
     t.early_wanted(1).transcript();
     t.arrive_with("a", SAFE).arrive_with("b", SAFE);
     insta::assert_snapshot!(t.transcript(), @"

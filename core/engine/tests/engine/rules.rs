@@ -1,9 +1,9 @@
 //! One promise per rule, in the rule's own words. The stories of the steps tell the details.
 
-use maitred_engine::Engine;
 use maitred_engine::event::{Input, Output};
 use maitred_engine::limits::PoolLimits;
 use maitred_engine::time::Time;
+use maitred_engine::{Engine, STATE_FORMAT};
 
 use crate::script::{SAFE, Script, limits, ms, time};
 
@@ -203,9 +203,9 @@ fn r11_the_same_inputs_give_the_same_outputs_also_from_a_written_state() {
 #[test]
 fn r11_a_state_of_another_format_is_refused() {
     let state = serde_json::to_string(&Engine::new()).unwrap();
-    let state = state.replacen("\"format\":1", "\"format\":2", 1);
+    let state = state.replacen(&format!("\"format\":{STATE_FORMAT}"), "\"format\":1000", 1);
     let error = serde_json::from_str::<Engine>(&state).unwrap_err().to_string();
-    assert!(error.contains("format 2"), "{error}");
+    assert!(error.contains("format 1000"), "{error}");
 }
 
 #[test]

@@ -182,9 +182,10 @@ impl Script {
         self.tell(&format!("{process} takes requests early"), Input::EarlyWanted { process })
     }
 
-    pub(crate) fn early_returned(&mut self, process: u64) -> &mut Self {
-        let process = ProcessId(process);
-        self.tell(&format!("{process} returns what came early"), Input::EarlyReturned { process })
+    pub(crate) fn early_returned(&mut self, process: u64, name: &str) -> &mut Self {
+        let (process, request) = (ProcessId(process), self.request(name));
+        let text = format!("{process} returns {name}");
+        self.tell(&text, Input::EarlyReturned { process, request })
     }
 
     pub(crate) fn spawned(&mut self, process: u64) -> &mut Self {

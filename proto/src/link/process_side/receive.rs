@@ -2,7 +2,7 @@
 
 use super::{ProcessLink, State};
 use crate::error::Error;
-use crate::frame::{Flags, Kind};
+use crate::frame::{EARLY_MAX, Flags, Kind};
 use crate::link::event::ProcessEvent;
 use crate::link::incoming::Frame;
 use crate::link::stream::{Phase, Stream};
@@ -84,8 +84,9 @@ impl ProcessLink {
         }
         let head = frame.read(decode_request)?;
         frame.paired(&head.headers)?;
-        // One may be sent ahead of the slot that it waits for.
-        let ahead = u32::from(self.role.takes_early && head.early_at_us > 0);
+        // Some may be sent ahead of the slots that they wait for.
+        let may_be_ahead = self.role.takes_early && head.early_at_us > 0;
+        let ahead = if may_be_ahead { EARLY_MAX } else { 0 };
         if self.shared.unready >= self.role.slots + ahead {
             return Err(frame.bad_order("while no slot is ready"));
         }

@@ -1,8 +1,9 @@
-//! One request may be sent ahead of the slot that it waits for.
+//! Requests may be sent ahead of the slots that they wait for, up to a limit.
 
 use bytes::BytesMut;
 
 use crate::error::Error;
+use crate::frame::EARLY_MAX;
 use crate::link::{CoreEvent, CoreLink, ProcessEvent, ProcessLink};
 use crate::message::{Hello, RequestHead, Welcome, capability, encode_request};
 
@@ -45,9 +46,10 @@ fn deliver(core: &mut CoreLink, process: &mut ProcessLink) -> Result<Vec<u64>, E
 }
 
 #[test]
-fn one_comes_ahead_and_a_second_one_is_an_error() {
+fn some_come_ahead_and_one_more_is_an_error() {
     let (mut core, mut process) = open(&[capability::EARLY]);
-    let sent = [send(&mut core, 0), send(&mut core, 7)];
+    let mut sent = vec![send(&mut core, 0)];
+    sent.extend((0..EARLY_MAX).map(|_| send(&mut core, 7)));
     assert_eq!(deliver(&mut core, &mut process).unwrap(), sent);
     send(&mut core, 9);
     assert_eq!(deliver(&mut core, &mut process).unwrap_err().code(), "bad_order");

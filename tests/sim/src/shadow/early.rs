@@ -38,7 +38,7 @@ impl Shadow {
         let pool = record.pool;
         let limits = &self.pools[&pool].limits;
         let shared = limits.routing == Routing::Global && limits.overload.is_none();
-        must!(R3, shared && limits.hand_early, "{request} was sent ahead in {pool}");
+        must!(R3, shared, "{request} was sent ahead in {pool}");
         let others = self.members(pool).filter(|(id, _)| *id != process).count();
         let alone = limits.processes == 1 && others == 0;
         must!(R2, alone, "{request} was sent ahead to {process}, which is not alone");
@@ -46,14 +46,19 @@ impl Shadow {
             return broken(Rule::R1, format!("{request} was sent ahead to {process}"));
         };
         must!(R2, !its.has_idle_slot(), "{request} was sent ahead beside an idle slot");
-        let keeps = its.early.is_some() || !its.takes_early;
-        must!(R1, !keeps, "{process} cannot keep {request}: it keeps {:?}", its.early);
+        let max = if its.takes_early { limits.early_max as usize } else { 0 };
+        must!(
+            R1,
+            its.early.len() < max,
+            "{process} cannot keep {request}: it keeps {:?}",
+            its.early
+        );
         self.check_turn(request, &process)?;
         if let Some(record) = self.requests.get_mut(&request) {
             record.line = Line::Ahead(process);
         }
         if let Some(record) = self.processes.get_mut(&process) {
-            record.early = Some((request, begins_at));
+            record.early.push_back((request, begins_at));
         }
         self.fact(Fact::SentAhead);
         super::FINE
@@ -69,7 +74,7 @@ impl Shadow {
         let Some(process) = self.processes.get_mut(&slot.process) else {
             return broken(Rule::R1, format!("{slot} is gone and took {request}"));
         };
-        let (pool, kept) = (process.pool, process.early.take());
+        let (pool, kept) = (process.pool, process.early.pop_front());
         let its = kept.map(|(request, _)| request);
         must!(R1, its == Some(request), "{slot} took {request}, and its process keeps {its:?}");
         let state = self.slot(slot).map(|slot| slot.state);
@@ -87,11 +92,18 @@ impl Shadow {
         super::FINE
     }
 
-    /// The process does not keep what was sent ahead to it any more, and its app never saw that.
-    pub(crate) fn early_returned(&mut self, process: ProcessId) -> Checked {
+    /// The process keeps nothing any more of what was sent ahead to it.
+    pub(super) fn all_early_returned(&mut self, process: ProcessId) -> Checked {
+        let kept = self.processes.get(&process).map(|it| it.early.clone()).unwrap_or_default();
+        kept.iter().try_for_each(|(request, _)| self.early_returned(process, *request))
+    }
+
+    /// The process does not keep a request any more that was sent ahead to it, and its app never
+    /// saw that.
+    pub(crate) fn early_returned(&mut self, process: ProcessId, request: RequestId) -> Checked {
         let now = self.now;
-        let kept = self.processes.get_mut(&process).and_then(|it| it.early.take());
-        let Some((request, _)) = kept else { return super::FINE };
+        let Some(its) = self.processes.get_mut(&process) else { return super::FINE };
+        its.early.retain(|(kept, _)| *kept != request);
         self.not_seen(process, request)?;
         let liar = self.processes.get(&process).is_some_and(|it| it.liar);
         let Some(record) = self.requests.get_mut(&request) else { return super::FINE };

@@ -86,9 +86,9 @@ impl Shadow {
             }
             Output::Taken { request, slot, waited } => self.early_taken(request, slot, waited),
             Output::CancelEarly { process, request, .. } => {
-                let its = self.processes.get(&process).and_then(|it| it.early);
-                let its = its.map(|(request, _)| request);
-                must!(R6, its == Some(request), "{process} is told of {request}, not of {its:?}");
+                let its = self.processes.get(&process).map(|it| &it.early);
+                let kept = its.is_some_and(|its| its.iter().any(|(kept, _)| *kept == request));
+                must!(R6, kept, "{process} is told of {request}, and keeps {its:?}");
                 self.told_early.insert(request);
                 super::FINE
             }

@@ -28,7 +28,7 @@ impl Shadow {
             detached: std::collections::BTreeSet::new(),
             wants_drain: false,
             takes_early: false,
-            early: None,
+            early: std::collections::VecDeque::new(),
             drained_at: None,
             goodbye: false,
             blameless: false,
@@ -85,7 +85,7 @@ impl Shadow {
     /// Its link is gone, and the core had handed `sent` bytes to the kernel.
     pub(crate) fn link_lost(&mut self, process: ProcessId, sent: u64) -> Checked {
         self.boot_may_have_failed(process);
-        self.early_returned(process)?;
+        self.all_early_returned(process)?;
         let Some(record) = self.processes.get(&process) else { return super::FINE };
         let blame = !record.blameless || record.is_hung();
         let found = self.look_into(process, sent);

@@ -367,7 +367,7 @@ impl Shadow {
         let shown = [picture.running, picture.deferred, picture.idle, picture.withdrawn];
         let shown = [shown[0], shown[1], shown[2], shown[3], picture.out_of_band];
         must!(R10, mine == shown, "{id}: slot times are {shown:?}, and were {mine:?}");
-        let beside = process.early.is_some() && process.has_idle_slot();
+        let beside = !process.early.is_empty() && process.has_idle_slot();
         must!(R2, !beside, "{id} keeps {:?} beside an idle slot", process.early);
         let detached = process.detached.len();
         must!(R10, detached == picture.detached as usize, "{id} has {detached} detached");

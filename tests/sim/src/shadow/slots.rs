@@ -158,7 +158,7 @@ impl Shadow {
             return super::FINE;
         };
         record.goodbye = true;
-        self.early_returned(process)?;
+        self.all_early_returned(process)?;
         for &index in unstarted {
             let slot = SlotId { process, index };
             if let Some(request) = self.live_in(slot) {

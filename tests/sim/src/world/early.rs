@@ -1,7 +1,7 @@
 //! Requests that are sent ahead of the slot that will take them.
 
 use maitred_engine::event::{CancelReason, Input};
-use maitred_engine::id::ProcessId;
+use maitred_engine::id::{ProcessId, RequestId};
 use maitred_proto::link::CoreEvent;
 
 use super::World;
@@ -29,15 +29,17 @@ impl World {
     }
 
     pub(super) fn early_returned(&mut self, process: ProcessId, number: u64) -> Checked {
+        let stream = self.ends.get(&process).and_then(|end| end.streams.get(&number));
+        let Some(request) = stream.map(|stream| stream.request) else { return Ok(()) };
         self.forget(process, number);
-        self.shadow.early_returned(process)?;
-        self.tell(Input::EarlyReturned { process })
+        self.shadow.early_returned(process, request)?;
+        self.tell(Input::EarlyReturned { process, request })
     }
 
-    pub(super) fn cancel_early(&mut self, process: ProcessId) {
-        if let Some(end) = self.ends.get_mut(&process)
-            && let Some(stream) = end.early
-        {
+    pub(super) fn cancel_early(&mut self, process: ProcessId, request: RequestId) {
+        let Some(end) = self.ends.get_mut(&process) else { return };
+        let is_its = |stream: &&u64| end.streams[*stream].request == request;
+        if let Some(stream) = end.early.iter().find(is_its).copied() {
             end.cancel(stream, CancelReason::ClientGone);
         }
     }

@@ -14,8 +14,9 @@ pub(super) const INVALID: u32 = 599;
 
 impl World {
     pub(super) fn hear(&mut self, process: ProcessId, event: CoreEvent) -> Checked {
-        let early = self.ends.get(&process).and_then(|end| end.early);
-        if let Some(early) = early.filter(|_| event.stream() == early) {
+        let ahead =
+            |number: &u64| self.ends.get(&process).is_some_and(|end| end.early.contains(number));
+        if let Some(early) = event.stream().filter(ahead) {
             return self.hear_early(process, early, &event);
         }
         match event {
@@ -209,7 +210,7 @@ impl World {
 
     /// The process does not hold this stream any more.
     fn hear_lost(&mut self, process: ProcessId, number: u64) -> Checked {
-        if self.ends.get(&process).is_some_and(|end| end.early == Some(number)) {
+        if self.ends.get(&process).is_some_and(|end| end.early.contains(&number)) {
             return self.early_returned(process, number);
         }
         let Some((slot, stream)) = self.stream(process, number) else { return Ok(()) };

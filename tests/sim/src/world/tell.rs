@@ -120,7 +120,7 @@ impl World {
                     end.take_early(slot.index);
                 }
             }
-            Output::CancelEarly { process, .. } => self.cancel_early(process),
+            Output::CancelEarly { process, request, .. } => self.cancel_early(process, request),
             Output::Interrupt { slot, what } => self.interrupt(slot, what),
             Output::Measure { .. } | Output::Freed { .. } | Output::Notice(_) => {}
         }
@@ -153,7 +153,7 @@ impl World {
         end.streams.insert(stream, record);
         match slot.and_then(|slot| end.slots.get_mut(slot as usize)) {
             Some(place) => *place = Some(stream),
-            None => end.early = Some(stream),
+            None => end.early.push_back(stream),
         }
     }
 

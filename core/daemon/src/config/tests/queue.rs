@@ -52,7 +52,7 @@ fn a_route_says_what_holds_for_some_requests_only() {
 
 #[test]
 fn nothing_is_sent_ahead_where_a_priority_may_come_after_it() {
-    let early = |text: &str| Rig::new().toml(text).load(&[]).limits.hand_early;
+    let early = |text: &str| Rig::new().toml(text).load(&[]).limits.early_max > 0;
     assert!(early("[[routes]]\npath = '/a'\nrequest_buffering = 'off'\n"));
     assert!(!early("[[routes]]\npath = '/a'\npriority = 'high'\n"));
     assert!(!early("priority_header = 'x-priority'\n"));
