@@ -115,11 +115,12 @@ def test_the_access_log_has_one_line_per_request_with_its_times(serve):
 
 def test_the_line_of_a_request_that_defers_says_for_how_long(serve):
     core = serve("main:app", "--access-log", "--log-format=json")
-    core.get("/close?ms=20")
+    core.get("/close?ms=200")
     until(lambda: core.log_path("out").read_text().endswith("\n"), "the line is there")
     line = json.loads(core.log_path("out").read_text())
-    assert line["target"] == "/close?ms=20"
-    assert line["deferred_ms"] >= 20
+    assert line["target"] == "/close?ms=200"
+    # It counts from when the core heard of the response's end, which a busy machine puts off.
+    assert line["deferred_ms"] >= 100
 
 
 def test_a_request_whose_process_dies_in_deferred_work_still_has_its_line(serve):
