@@ -500,6 +500,16 @@ fn a_core_that_leaves_grants_nothing() {
 }
 
 #[test]
+fn a_core_that_leaves_puts_those_that_are_quiescing_back_to_work() {
+    let mut t = Script::serving(pool(2), 2);
+    t.arrive("a").ask(1);
+    assert_eq!(t.process(1).phase, PhasePicture::Quiescing);
+    t.at(5).drain(25_000);
+    assert_eq!(t.process(1).phase, PhasePicture::Serving, "somebody may still come");
+    assert_eq!(t.pool().totals.oob[&OobOutcome::Dropped], 1);
+}
+
+#[test]
 fn a_suspect_takes_nobody_away_below_the_floor() {
     let mut t = Script::serving(pool(2), 2);
     t.ask(1).arrive_with("a", SAFE).arrive("b").link_lost(2, &[]).exited(2).hello(3, 2);
@@ -635,6 +645,7 @@ fn what_rests_is_named_as_overdue_once() {
     400ms time passes
     ");
     assert_eq!(t.pool().totals.oob_given_up, 2);
+    assert_eq!(t.pool().oob.asks[0].given_up, 2);
 }
 
 #[test]
