@@ -26,6 +26,17 @@ fn what_had_not_started_goes_elsewhere_without_suspicion() {
 }
 
 #[test]
+fn the_end_of_a_request_tells_how_many_processes_it_was_sent_to() {
+    let mut t = Script::serving(pool(2), 1);
+    t.arrive("a").arrive("b").link_lost(1, &[0]).done("p2.0").delivered("b").done("p2.0");
+    t.delivered("a");
+    let Some(Output::Ended { times, .. }) = t.outputs.first() else {
+        panic!("it did not end: {:?}", t.outputs);
+    };
+    assert_eq!(times.attempts, 2);
+}
+
+#[test]
 fn what_must_not_run_twice_gets_502() {
     let mut t = Script::serving(pool(2), 4);
     t.arrive_with("no", Traits { idempotent: false, ..SAFE });
