@@ -3,8 +3,8 @@
 //! What a process sees of a request is fixed here once, when its head was read; a retry sends the
 //! same bytes again.
 
-use std::io::Write as _;
-use std::net::IpAddr;
+use std::io::{self, Write as _};
+use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -30,10 +30,13 @@ pub struct RequestFacts {
     pub uri: Uri,
     /// HTTP/1.0 or HTTP/1.1.
     pub version: Version,
-    /// As the client sent them, and the request's id.
+    /// As the client sent them.
     pub headers: HeaderMap,
-    /// For logs: the client's word, or a fresh one.
+    /// The client's word, or a fresh one.
     pub request_id: HeaderValue,
+    /// The header in which the app finds a fresh one. It is not put among `headers`: twelve of
+    /// them fill their table, and one more would have it grow.
+    pub request_id_header: Option<HeaderName>,
     /// The client, after trusted proxies were heard.
     pub client: Option<IpAddr>,
     /// 0 where unknown.
@@ -93,9 +96,11 @@ impl RequestFacts {
         };
         let headers: usize =
             self.headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 8).sum();
-        // It goes out a second time, in a field of its own.
+        let added = self.request_id_header.as_ref();
+        let added = added.map_or(0, |name| name.as_str().len() + self.request_id.len() + 8);
+        // It goes out in a field of its own as well.
         let request_id = self.request_id.len();
-        uri + headers + request_id + HEAD_OVERHEAD <= HEAD_MAX
+        uri + headers + added + request_id + HEAD_OVERHEAD <= HEAD_MAX
     }
 
     /// The request target, where it is not in absolute form.
@@ -143,6 +148,7 @@ impl RequestFacts {
             .headers
             .iter()
             .filter(move |(name, _)| !(chunked_away && *name == header::TRANSFER_ENCODING))
+            .chain(self.request_id_header.as_ref().map(|name| (name, &self.request_id)))
             .map(|(name, value)| (name.as_str().as_bytes(), value.as_bytes()))
             .chain(length);
         encode_request(
@@ -187,10 +193,12 @@ impl AddressText {
     fn new(ip: Option<IpAddr>) -> Self {
         let mut text = [0; ADDRESS_LEN_MAX];
         let mut rest = &mut text[..];
-        if let Some(ip) = ip {
-            // A v4 client of a v6 socket is known by its v4 address.
-            let _fits = write!(rest, "{}", ip.to_canonical());
-        }
+        // A v4 client of a v6 socket is known by its v4 address.
+        let _fits = match ip.map(|ip| ip.to_canonical()) {
+            Some(IpAddr::V4(ip)) => write_v4(&mut rest, ip),
+            Some(IpAddr::V6(ip)) => write!(rest, "{ip}"),
+            None => Ok(()),
+        };
         let len = ADDRESS_LEN_MAX - rest.len();
         Self { text, len }
     }
@@ -198,6 +206,17 @@ impl AddressText {
     fn as_bytes(&self) -> &[u8] {
         &self.text[..self.len]
     }
+}
+
+/// As its `Display` does, which takes longer for two addresses than reading the request's line.
+fn write_v4(to: &mut &mut [u8], ip: Ipv4Addr) -> io::Result<()> {
+    for (place, octet) in ip.octets().into_iter().enumerate() {
+        if place > 0 {
+            to.write_all(b".")?;
+        }
+        to.write_all(itoa::Buffer::new().format(octet).as_bytes())?;
+    }
+    Ok(())
 }
 
 /// The header by which a response asks for out-of-band work. Passenger's name for it, so that

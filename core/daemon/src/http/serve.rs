@@ -170,14 +170,14 @@ impl Front {
     ) -> RequestFacts {
         let client = self.forwarding.client(conn.peer, &parts.headers);
         let upstream = upstream_time(&parts.headers, self.driver.clock.unix_us(began));
-        let mut headers = parts.headers;
-        headers.entry(&self.request_id).or_insert_with(|| request_id.clone());
+        let has_id = parts.headers.contains_key(&self.request_id);
         RequestFacts {
             method: parts.method,
             uri: parts.uri,
             version: parts.version,
-            headers,
+            headers: parts.headers,
             request_id,
+            request_id_header: (!has_id).then(|| self.request_id.clone()),
             client: client.ip,
             client_port: client.port,
             local: conn.local.clone(),
@@ -240,6 +240,10 @@ impl Drop for Waiting<'_> {
 
 /// 128 random bits in hexadecimal digits.
 fn new_request_id() -> HeaderValue {
-    let id = format!("{:032x}", fastrand::u128(..));
-    HeaderValue::try_from(id).unwrap_or_else(|_| HeaderValue::from_static("-"))
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let mut text = [0; 32];
+    for (pair, byte) in text.chunks_exact_mut(2).zip(fastrand::u128(..).to_be_bytes()) {
+        pair.copy_from_slice(&[DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]);
+    }
+    HeaderValue::from_bytes(&text).unwrap_or_else(|_| HeaderValue::from_static("-"))
 }

@@ -15,6 +15,7 @@ fn facts(headers: &[(&'static str, &'static str)]) -> RequestFacts {
         version: Version::HTTP_11,
         headers: map,
         request_id: HeaderValue::from_static("abc"),
+        request_id_header: None,
         client: Some("::ffff:192.0.2.7".parse().unwrap()),
         client_port: 4711,
         local: Local::Tcp("127.0.0.1:8000".parse().unwrap()),
@@ -61,6 +62,22 @@ fn a_process_sees_the_request_and_where_it_came_from() {
     assert_eq!((request.wait_us, request.upstream_us), (250, 3000));
     assert!(request.idempotent);
     assert_eq!(header(&request, "a"), ["1", "2"]);
+}
+
+#[test]
+fn a_fresh_request_id_is_a_header_like_those_of_the_client() {
+    let mut head = facts(&[("host", "x")]);
+    assert!(header(&encoded(&head, &RequestBody::None), "x-request-id").is_empty());
+    head.request_id_header = Some(HeaderName::from_static("x-request-id"));
+    assert_eq!(header(&encoded(&head, &RequestBody::None), "x-request-id"), ["abc"]);
+}
+
+#[test]
+fn an_address_is_written_as_everybody_writes_it() {
+    for text in ["0.0.0.0", "10.20.30.4", "255.255.255.255", "2001:db8::1", "::1"] {
+        assert_eq!(AddressText::new(text.parse().ok()).as_bytes(), text.as_bytes());
+    }
+    assert_eq!(AddressText::new(None).as_bytes(), b"");
 }
 
 #[test]
@@ -127,7 +144,7 @@ fn a_head_that_fits_is_never_too_long_for_its_frame() {
     for (id, target) in [(8, 8), (16_000, 8), (8, 30_000), (12_000, 12_000)] {
         let mut head = facts(&[("host", "x")]);
         head.request_id = HeaderValue::try_from(long(id)).unwrap();
-        head.headers.insert("x-request-id", head.request_id.clone());
+        head.request_id_header = Some(HeaderName::from_static("x-request-id"));
         head.uri = format!("http://{}.example/{}", long(200), long(target)).parse().unwrap();
         let without_padding = {
             let mut out = BytesMut::new();
