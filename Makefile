@@ -24,7 +24,8 @@ SDK_SOURCES := Cargo.toml Cargo.lock $(shell find proto core/sdk sdk-python \
 	\( -name '*.rs' -o -name '*.toml' -o -name '*.py' -o -name '*.pyi' -o -name 'py.typed' \) -print)
 
 .DEFAULT_GOAL := help
-.PHONY: help system build venv node demo demo-stop test test-slow sim fuzz bench fmt lint clean
+.PHONY: help system build venv node demo demo-stop test test-slow sim mutants fuzz bench \
+	fmt lint clean
 
 help:
 	@echo 'make demo        builds all, starts the Flask and the Django example, leaves them running'
@@ -32,6 +33,7 @@ help:
 	@echo 'make test        every test of every part'
 	@echo 'make test-slow   the end-to-end tests that move gigabytes'
 	@echo 'make sim         seeded worlds against the engine: SECONDS=180 SEED=random'
+	@echo 'make mutants     hours: what the tests of the engine notice (needs cargo-mutants)'
 	@echo 'make fmt lint    formats, then lints'
 	@echo 'make fuzz        random bytes for all parsers, FUZZ_SECONDS=60 for each (needs g++)'
 	@echo 'make bench       the comparison with other servers, on a quiet machine'
@@ -95,6 +97,13 @@ SIM_SECONDS := $(if $(filter command,$(origin SECONDS)),$(SECONDS),180)
 sim: system
 	cargo run --quiet --package maitred-sim -- run --covered \
 		--seconds $(SIM_SECONDS) $(if $(SEED),--seed $(SEED))
+
+# Not a part of `make test`: it builds the engine a thousand times. MUTANTS='--shard 1/20' runs a
+# part of it, MUTANTS='--file core/engine/src/oob.rs' one file.
+mutants: system
+	CARGO_PROFILE_DEV_DEBUG=0 CARGO_PROFILE_DEV_OPT_LEVEL=0 \
+		INSTA_UPDATE=no PROPTEST_MAX_SHRINK_ITERS=0 \
+		cargo mutants --package maitred-engine --timeout 60 --output $(TARGET) $(MUTANTS)
 
 # Not a part of `make test`: it finds more the longer it runs, and builds everything once more.
 fuzz: system
