@@ -12,7 +12,7 @@ use std::collections::VecDeque;
 use std::hint::black_box;
 use std::time::Duration;
 
-use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use maitred_engine::Engine;
 use maitred_engine::event::{ExitStatus, Input, Output, Traits};
 use maitred_engine::id::{PoolId, ProcessId, RequestId, SlotId};
@@ -32,7 +32,7 @@ struct Core {
     engine: Engine,
     now: Time,
     requests: u64,
-    processes: Vec<ProcessId>,
+    processes: VecDeque<ProcessId>,
     /// Slots that were given a request, oldest first, and that request.
     busy: VecDeque<(SlotId, RequestId)>,
 }
@@ -54,7 +54,7 @@ impl Core {
             engine: Engine::new(),
             now: Time::default(),
             requests: 0,
-            processes: Vec::new(),
+            processes: VecDeque::new(),
             busy: VecDeque::new(),
         };
         let limits = PoolLimits {
@@ -78,8 +78,8 @@ impl Core {
         while let Some(output) = self.engine.poll_output() {
             match output {
                 Output::Dispatch { request, slot, .. } => self.busy.push_back((slot, request)),
-                Output::Spawn { process, .. } => self.processes.push(process),
-                Output::Refuse { .. } | Output::Fail { .. } => unreachable!("there is room"),
+                Output::Spawn { process, .. } => self.processes.push_back(process),
+                Output::Refuse { .. } => unreachable!("there is room"),
                 other => _ = black_box(other),
             }
         }
@@ -100,6 +100,20 @@ impl Core {
         self.tell(Input::ResponseComplete { slot });
         self.tell(Input::Delivered { request });
         self.tell(Input::Ready { slot });
+    }
+
+    /// The oldest process dies. What ran in it fails, since it cannot be repeated.
+    fn replace(&mut self) {
+        let process = self.processes.pop_front().expect("it is replaced each time");
+        self.busy.clear();
+        self.tell(Input::Exited { process, status: ExitStatus::Signal(9) });
+        let process = *self.processes.back().expect("it was asked for");
+        self.tell(Input::Spawned { process, pid: 1 });
+        self.tell(Input::Hello { process, slots: SLOTS });
+        assert_eq!(self.busy.len() as u32, SLOTS);
+        for _ in 0..SLOTS {
+            self.arrive();
+        }
     }
 }
 
@@ -152,22 +166,16 @@ fn choices(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// One input: a process dies, and all that ran in it. Staffing looks at every process of the pool:
-/// to start one costs the machine hundreds of times as much.
+/// Seven inputs: a process dies with all that ran in it, its replacement boots and takes the next
+/// in line, and as many come as have gone.
 fn deaths(criterion: &mut Criterion) {
-    let mut group = criterion.benchmark_group("a process dies");
-    group.sample_size(20);
+    let mut group = criterion.benchmark_group("a process dies and is replaced: seven inputs");
+    group.throughput(Throughput::Elements(7));
     for (processes, queued) in SIZES {
+        let mut core = Core::saturated(processes, queued);
         let name = format!("{processes} processes, {queued} queued");
-        let status = ExitStatus::Signal(9);
         group.bench_function(BenchmarkId::from_parameter(name), |bencher| {
-            let setup = || Core::saturated(processes, queued);
-            let die = |core: &mut Core| {
-                let process = core.processes[0];
-                core.engine.handle(core.now, Input::Exited { process, status });
-                core.engine.outputs().len()
-            };
-            bencher.iter_batched_ref(setup, die, BatchSize::LargeInput);
+            bencher.iter(|| core.replace());
         });
     }
     group.finish();

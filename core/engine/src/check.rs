@@ -11,6 +11,7 @@ use crate::oob::Stage;
 use crate::pool::Pool;
 use crate::process::{Phase, Process};
 use crate::request::Place;
+use crate::roll::Roll;
 use crate::slot::Slot;
 
 impl Engine {
@@ -44,6 +45,9 @@ impl Engine {
         let isolated = |process: &&Process| matches!(process.phase, Phase::Isolated { .. });
         let isolated: Vec<_> = self.members(id).filter(isolated).map(|it| it.id).collect();
         assert_eq!(Vec::from_iter(pool.isolated), isolated, "{id}: at most one is isolated");
+        let mut roll = Roll::default();
+        self.members(id).for_each(|process| roll.note(process));
+        assert_eq!(pool.roll, roll, "{id}: the roll is not what the processes say");
         self.check_oob(id, pool);
         self.check_nobody_waits_needlessly(id, pool);
         for (wait, _) in pool.early.iter() {

@@ -21,6 +21,7 @@ impl Engine {
         let Some(record) = self.processes.get_mut(&process).filter(|it| it.is_up()) else { return };
         record.wants_drain = true;
         let pool = record.pool;
+        self.call_the_roll(process);
         self.staff(pool);
         self.touch(pool);
     }

@@ -14,7 +14,7 @@ use crate::request::Request;
 use crate::time::Time;
 
 /// The format of the serialized state. It rises whenever an older engine could not go on from it.
-pub const STATE_FORMAT: u32 = 2;
+pub const STATE_FORMAT: u32 = 3;
 
 /// All that the core knows and decides by. Its state can be written down at any moment between
 /// two inputs, and goes on identically from there (rule R11).

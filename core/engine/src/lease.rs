@@ -199,6 +199,7 @@ impl Engine {
         record.watch.retired = Some(lease);
         record.wants_drain = true;
         let pool = record.pool;
+        self.call_the_roll(process);
         self.put(Output::Notice(Notice::Retired { process, lease }));
         self.count_lease(process, lease).retired += 1;
         if !can_serve {

@@ -19,10 +19,10 @@
 //! in `overload.rs`.
 //!
 //! Around them: `pool.rs` (what is known of a pool), `process.rs` and `slot.rs` (the one table
-//! that every gauge is derived from), `scale.rs` (how many processes), `staff.rs` (keeping them
-//! alive), `lease.rs` (what overstays), `drain.rs` (letting them go), `oob.rs` and `withdraw.rs`
-//! (taking one away for a while), `check.rs` (what must always hold), [`snapshot`] (the picture for
-//! operators).
+//! that every gauge is derived from), `scale.rs` (how many processes), `staff.rs` and `roll.rs`
+//! (keeping them alive), `lease.rs` (what overstays), `drain.rs` (letting them go), `oob.rs` and
+//! `withdraw.rs` (taking one away for a while), `check.rs` (what must always hold), [`snapshot`]
+//! (the picture for operators).
 //! [`Engine`] itself only routes.
 
 mod admit;
@@ -40,6 +40,7 @@ mod process;
 mod queue;
 mod request;
 mod retry;
+mod roll;
 mod scale;
 mod slot;
 mod staff;

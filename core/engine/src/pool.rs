@@ -12,6 +12,7 @@ use crate::oob::Oob;
 use crate::overload::Overload;
 use crate::process::Rank;
 use crate::queue::Queue;
+use crate::roll::Roll;
 use crate::snapshot::Totals;
 use crate::time::Time;
 use crate::withdraw::Budget;
@@ -24,6 +25,7 @@ pub(crate) struct Pool {
     pub(crate) generation_since: Time,
     /// Its processes, oldest first.
     pub(crate) members: BTreeSet<ProcessId>,
+    pub(crate) roll: Roll,
     /// Those that may take a request, the best one first.
     pub(crate) idle: BTreeSet<Rank>,
     pub(crate) queue: Queue,
@@ -81,6 +83,7 @@ impl Pool {
             generation: 1,
             generation_since: now,
             members: BTreeSet::new(),
+            roll: Roll::default(),
             idle: BTreeSet::new(),
             queue: Queue::default(),
             due: Vec::new(),

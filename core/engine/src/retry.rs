@@ -211,20 +211,22 @@ impl Engine {
             return;
         }
         let again = self.now + ISOLATION_SEARCH_PAUSE;
-        let in_phase = |phase| self.members(pool).filter(move |process| process.phase == phase);
-        let last = in_phase(Phase::Serving).count() < 2;
-        if !record.spares_one() || (last && in_phase(Phase::Booting).next().is_some()) {
+        let last = record.budget.serving < 2;
+        if !record.spares_one() || (last && !record.roll.booting.is_empty()) {
             self.pool(pool).isolation_pause_until = again;
             return;
         }
-        let can = |process: &&Process| {
+        let can = |process: &ProcessId| {
+            let process = &self.processes[process];
             process.phase == Phase::Serving
                 && process.slots.len() > 1
                 && process.detached.is_empty()
                 && !process.wants_drain
         };
-        let best = self.members(pool).filter(can).min_by_key(|process| process.rank_if_idle());
-        match best.map(|process| process.id) {
+        // Where all are full, the oldest: one look, however many there are.
+        let idle = record.idle.iter().map(|rank| rank.process);
+        let best = idle.chain(record.members.iter().copied()).find(can);
+        match best {
             Some(process) => self.isolate(process),
             None => self.pool(pool).isolation_pause_until = again,
         }

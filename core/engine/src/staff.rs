@@ -18,7 +18,7 @@ const SLOTS_MAX: u32 = 65_535;
 impl Engine {
     /// Whether any process of the pool will go on.
     pub(crate) fn has_staff(&self, pool: PoolId) -> bool {
-        self.members(pool).any(Process::is_staying)
+        self.pools[&pool].roll.staying() > 0
     }
 
     /// The processes of a pool, oldest first.
@@ -41,16 +41,14 @@ impl Engine {
             // Someone has to work off the queue.
             Some(departure) => usize::from(!departure.cut && record.waiting() > 0),
         };
-        let leaving = self.departure.is_some();
-        let counts = |process: &&Process| process.is_staying() && (leaving || !process.wants_drain);
-        if self.members(pool).filter(counts).count() >= wanted {
+        let parting = if self.departure.is_some() { 0 } else { record.roll.parting.len() };
+        if record.roll.staying() - parting >= wanted {
             return false;
         }
         let boot = &record.boot;
-        let is_trial =
-            |process: &Process| process.phase == Phase::Booting && process.boot_round == boot.round;
+        let is_trial = |process: &ProcessId| self.processes[process].boot_round == boot.round;
         let pausing = boot.next_at.is_some_and(|at| self.now < at);
-        boot.failures == 0 || !(pausing || self.members(pool).any(is_trial))
+        boot.failures == 0 || !(pausing || record.roll.booting.iter().any(is_trial))
     }
 
     fn spawn(&mut self, pool: PoolId) {
@@ -63,6 +61,7 @@ impl Engine {
         let (generation, lease) = (record.generation, record.limits.boot_max);
         let process = Process::new(id, pool, (generation, record.boot.round), now);
         self.processes.insert(id, process);
+        self.call_the_roll(id);
         self.set_timer(id, Some(now + lease));
         self.put(Output::Spawn { process: id, pool, generation });
     }
@@ -115,11 +114,10 @@ impl Engine {
         if self.departure.is_some() {
             return;
         }
-        let up = self.members(pool).filter(|process| process.is_up()).count();
-        let spare = up.saturating_sub(self.pools[&pool].limits.processes as usize);
-        let wants = |process: &&Process| process.is_up() && process.wants_drain;
+        let record = &self.pools[&pool];
+        let spare = record.roll.up.len().saturating_sub(record.limits.processes as usize);
         let replaced: Vec<ProcessId> =
-            self.members(pool).filter(wants).map(|process| process.id).take(spare).collect();
+            record.roll.parting.intersection(&record.roll.up).copied().take(spare).collect();
         for process in replaced {
             let retired = self.processes[&process].watch.retired.is_some();
             let why = if retired { DrainReason::Deadline } else { DrainReason::Replaced };
@@ -234,6 +232,8 @@ impl Engine {
         let Some(record) = self.processes.get_mut(&process) else { return };
         let old = record.phase;
         record.set_phase(phase, now);
+        self.call_the_roll(process);
+        let Some(record) = self.processes.get(&process) else { return };
         let (pool, serves) = (record.pool, !record.is_withdrawn());
         let pool_record = self.pool(pool);
         pool_record.budget.moved(process, old, phase);
