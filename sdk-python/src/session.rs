@@ -66,6 +66,11 @@ impl Session {
         self.inner.request_drain().map_err(|error| to_py(&error))
     }
 
+    /// Whether the core said DRAIN, or the session is over.
+    fn is_leaving(&self) -> bool {
+        self.inner.is_leaving()
+    }
+
     /// Asks to be taken out of band. False: this process is on its way out.
     #[pyo3(signature = (kind, reason, expected_s, not_later_than_s, /))]
     fn request_oob(

@@ -23,6 +23,12 @@ use crate::session::{Session, to_py};
 /// A piece of work for after the response.
 type Deferred = (Py<PyAny>, Py<PyTuple>, Option<Py<PyDict>>);
 
+/// What runs after a response, as `maitred.on_error` would have it.
+struct Work {
+    what: &'static str,
+    environ: Py<PyDict>,
+}
+
 /// One unit of concurrency: what its thread runs, and what that left for later.
 #[pyclass(module = "maitred._native")]
 pub(crate) struct Slot {
@@ -35,6 +41,8 @@ pub(crate) struct Slot {
     pieces: usize,
     /// The name of the first one.
     first: String,
+    /// What runs after the response, if that is where its thread is.
+    work: Option<Work>,
 }
 
 #[pymethods]
@@ -44,13 +52,21 @@ impl Slot {
         let target = session.target(number);
         let session = Arc::clone(&session.inner);
         let (deferred, first) = (Vec::new(), String::new());
-        Self { session, number, target, request: None, deferred, pieces: 0, first }
+        Self { session, number, target, request: None, deferred, pieces: 0, first, work: None }
     }
 
     /// The request that runs, or whose deferred work does.
     #[getter]
     fn request(&self, py: Python<'_>) -> Option<Py<Request>> {
         self.request.as_ref().map(|request| request.clone_ref(py))
+    }
+
+    /// What runs here after a response: `"close"` or `"after_response"`, the request with its
+    /// environ, and the name of the work, empty where it has none. `None`: nothing does.
+    #[getter]
+    fn working(&self, py: Python<'_>) -> Option<(&'static str, Py<Request>, Py<PyDict>, String)> {
+        let (work, request) = (self.work.as_ref()?, self.request.as_ref()?);
+        Some((work.what, request.clone_ref(py), work.environ.clone_ref(py), self.name()))
     }
 
     /// Keeps a call for after the response, and tells the core its name. False: no request runs
@@ -68,12 +84,9 @@ impl Slot {
         if self.pieces == 0 {
             name.clone_into(&mut self.first);
         }
-        let more = self.pieces;
         self.pieces += 1;
-        let all =
-            if more == 0 { name.to_owned() } else { format!("{} and {more} more", self.first) };
         // It can fail because the link does, and then nobody is there to be told.
-        let _ = self.session.defer(stream, &all);
+        let _ = self.session.defer(stream, &self.name());
         true
     }
 
@@ -109,10 +122,29 @@ impl Slot {
             let served = lane.serve(given);
             lane.target.lock().end(py);
             if let Err(error) = served {
+                let left = slf.borrow_mut().rest();
+                drop(left);
                 // The session breaks off what was left unfinished.
                 error.write_unraisable(py, None);
             }
         }
+    }
+}
+
+impl Slot {
+    /// What the request has deferred, by its first piece.
+    fn name(&self) -> String {
+        match self.pieces {
+            0 => String::new(),
+            1 => self.first.clone(),
+            n => format!("{} and {} more", self.first, n - 1),
+        }
+    }
+
+    /// The request is over. What is left of it may run code of the app when it is dropped, so
+    /// drop it when nothing borrows the slot.
+    fn rest(&mut self) -> (Option<Py<Request>>, Option<Work>) {
+        (self.request.take(), self.work.take())
     }
 }
 
@@ -166,7 +198,8 @@ impl<'py> Lane<'_, 'py> {
             }
             self.session.ready(stream, call.failed).map_err(|error| to_py(&error))?;
         }
-        self.slot.borrow_mut().request = None;
+        let left = self.slot.borrow_mut().rest();
+        drop(left);
         Ok(())
     }
 
@@ -219,11 +252,12 @@ impl<'py> Lane<'_, 'py> {
         if call.exchange.borrow().overrun {
             self.report("overrun", call, None);
         }
-        if let Ok(Some(close)) = result.getattr_opt(intern!(py, "close"))
-            && let Err(error) = close.call0()
-        {
-            call.failed += 1;
-            self.report("close", call, Some(&error));
+        if let Ok(Some(close)) = result.getattr_opt(intern!(py, "close")) {
+            self.works("close", call);
+            if let Err(error) = close.call0() {
+                call.failed += 1;
+                self.report("close", call, Some(&error));
+            }
         }
         if self.slot.borrow().deferred.is_empty() {
             tail.learn(&mut self.rule);
@@ -235,6 +269,7 @@ impl<'py> Lane<'_, 'py> {
         let py = self.slot.py();
         while !self.slot.borrow().deferred.is_empty() {
             call.exchange.borrow().release(py)?;
+            self.works("after_response", call);
             let pieces = std::mem::take(&mut self.slot.borrow_mut().deferred);
             for (piece, args, kwargs) in pieces {
                 let kwargs = kwargs.as_ref().map(|kwargs| kwargs.bind(py));
@@ -256,6 +291,13 @@ impl<'py> Lane<'_, 'py> {
             self.report("after_response", call, Some(&error));
         }
         Ok(())
+    }
+
+    /// Notes what runs from now on, for whoever has to say that it was cut.
+    fn works(&self, what: &'static str, call: &Call<'py>) {
+        let environ = call.environ.clone().unbind();
+        // What it was before has the same environ: dropping it here runs nothing.
+        self.slot.borrow_mut().work = Some(Work { what, environ });
     }
 
     fn fail(&self, call: &Call<'py>, error: &PyErr) {

@@ -234,6 +234,20 @@ def test_deferred_work_is_told_before_its_process_is_ended(serve):
     assert core.totals()["deferred_lost"] == 0
 
 
+def test_deferred_work_that_is_cut_is_told_to_the_error_hooks(prepare):
+    core = prepare("reports:app").start("--processes=1", leases_drain="300ms").ready(1)
+    for where in ("/close", "/after"):
+        core.journal_file.unlink(missing_ok=True)
+        (old,) = core.app_pids()
+        assert core.get(f"{where}?gate=never", {"X-Request-Id": "table-6"}).status == 200
+        until(lambda: core.pool()["slots"]["deferred"] == 1, "it works on")
+        os.kill(old, signal.SIGTERM)
+        what = "close" if where == "/close" else "after_response"
+        until(lambda: core.journal() == [f"DeferredCut|{what}|table-6|{where}"], "it is told")
+        until(lambda: old not in core.app_pids(), "and cut")
+    assert core.totals()["deferred_lost"] == 2
+
+
 def test_the_status_says_what_overstayed_and_what_is_replaced(prepare):
     core = prepare("late:app")
     core.open_gate("boot")

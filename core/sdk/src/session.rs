@@ -221,6 +221,17 @@ impl Session {
         Ok(())
     }
 
+    /// Whether this process is on its way out: the core said DRAIN, or the session is over. False
+    /// in a forked child.
+    #[must_use]
+    pub fn is_leaving(&self) -> bool {
+        if self.shared.fork.is_forked() {
+            return false;
+        }
+        let state = self.shared.state.lock();
+        state.draining || state.ending.is_some()
+    }
+
     /// How the session ended, if it did. `None` in a forked child, too.
     #[must_use]
     pub fn ending(&self) -> Option<Ending> {

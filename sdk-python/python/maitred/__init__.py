@@ -17,7 +17,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from maitred._deferred import after_response, configure, on_error
-from maitred._errors import ClientGone, Overstayed
+from maitred._errors import ClientGone, DeferredCut, Overstayed
 from maitred._facts import RequestFacts, current_request
 from maitred._gc import oob_gc
 from maitred._oob import OobEvent, on_oob, request_oob, withdraw_oob
@@ -30,6 +30,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "ClientGone",
+    "DeferredCut",
     "ErrorContext",
     "OobEvent",
     "Overstayed",

@@ -86,6 +86,9 @@ def on_error(hook: ErrorHook) -> ErrorHook:
     handler that does. Each of them is in the log already. It may be used as a decorator. A hook
     that fails itself is logged and otherwise ignored.
 
+    Deferred work that is about to be cut with its process is told as well, as a `DeferredCut`
+    and in a thread of the hook's own.
+
     Args:
         hook: Called with the exception and an `ErrorContext` (``what``, ``request_id``,
             ``method``, ``path``), in the thread where it happened.

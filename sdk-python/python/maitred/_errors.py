@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["ClientGone", "Overstayed"]
+__all__ = ["ClientGone", "DeferredCut", "Overstayed"]
 
 
 class ClientGone(ConnectionError):
@@ -11,6 +11,14 @@ class ClientGone(ConnectionError):
     Raised where an app reads from ``wsgi.input`` a body that will never be complete, or calls
     ``write()``, after the client left or the core gave up on the request. An app need not catch
     it: the server takes it as the end of the request, and logs nothing.
+    """
+
+
+class DeferredCut(Exception):
+    """Deferred work still runs, and its process is about to be ended.
+
+    Never raised: the hooks of `maitred.on_error` get it, shortly before the process is killed. It
+    names the work. The work itself is told by ``maitred.current_request().cancelled()``.
     """
 
 

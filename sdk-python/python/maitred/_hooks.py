@@ -18,6 +18,8 @@ __all__ = [
     "BytesIO",
     "ClientGone",
     "ErrorContext",
+    "call",
+    "context_of",
     "error_hooks",
     "open_input",
     "report",
@@ -94,8 +96,13 @@ def report(
         write_error(text)
         return
     write_error(text + _traceback(error))
-    path = str(target).partition("?")[0]
-    _call_hooks(error, ErrorContext(what, request.id, str(method), path))
+    _call_hooks(error, context_of(what, request, environ))
+
+
+def context_of(what: str, request: Request, environ: dict[str, Any]) -> ErrorContext:
+    """Says where in a request an error happened."""
+    method, target = environ.get("REQUEST_METHOD", "?"), environ.get("RAW_URI", "?")
+    return ErrorContext(what, request.id, str(method), str(target).partition("?")[0])
 
 
 def tell(error: BaseException, what: str) -> None:
@@ -110,10 +117,15 @@ def _traceback(error: BaseException) -> str:
 
 def _call_hooks(error: BaseException, context: ErrorContext) -> None:
     for hook in error_hooks:
-        try:
-            hook(error, context)
-        except Exception:
-            write_error(f"maitred: the on_error hook {hook!r} failed\n{traceback.format_exc()}")
+        call(hook, error, context)
+
+
+def call(hook: ErrorHook, error: BaseException, context: ErrorContext) -> None:
+    """Tells one hook. One that fails is in the log, and harms nobody."""
+    try:
+        hook(error, context)
+    except Exception:
+        write_error(f"maitred: the on_error hook {hook!r} failed\n{traceback.format_exc()}")
 
 
 def write_error(text: str) -> None:

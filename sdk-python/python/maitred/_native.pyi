@@ -34,6 +34,8 @@ class Session:
         """Tells the core that Python code runs in this process."""
     def request_drain(self) -> None:
         """Wishes to be drained; goes on serving until the core agrees."""
+    def is_leaving(self) -> bool:
+        """Whether the core said DRAIN, or the session is over."""
     def request_oob(
         self,
         kind: str,
@@ -68,6 +70,9 @@ class Slot:
     @property
     def request(self) -> Request | None:
         """The request that runs, or whose deferred work does."""
+    @property
+    def working(self) -> tuple[str, Request, dict[str, Any], str] | None:
+        """What runs after a response: what, its request and environ, and the name of the work."""
     def defer(
         self,
         call: Callable[..., object],

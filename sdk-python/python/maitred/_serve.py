@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import platform
+import queue
 import signal
 import sys
 import threading
@@ -17,6 +18,7 @@ from types import FrameType
 from typing import Any
 
 from maitred import _gc, _hooks, _native, _oob, _stacks, _state
+from maitred._cut import Cuts
 from maitred._errors import Overstayed
 from maitred._wsgi import base_environ
 
@@ -25,6 +27,10 @@ __all__ = ["Signals", "serve"]
 PULSE_S = 1.0
 """How often the core is told that Python code runs here. Between two of its questions (5 s) the
 answer must be fresh, and a second of a thread that does nothing else costs nothing."""
+
+News = queue.SimpleQueue[bool]
+"""What the main thread waits for: True, a slot has left; False, SIGTERM came. Of this kind because
+a signal's handler may put into it, whatever it has interrupted."""
 
 FORKED_STATUS = 70
 """Exit status of a fork of the app that came back to a slot's loop instead of leaving."""
@@ -40,6 +46,7 @@ class Signals:
     def __init__(self) -> None:
         self._session: _native.Session | None = None
         self._wanted = False
+        self.news: News = queue.SimpleQueue()
 
     def install(self) -> None:
         """Sets the handlers, also over ones that the app set when it was loaded."""
@@ -61,6 +68,7 @@ class Signals:
         self._wanted = True
         if self._session is not None and _state.is_active():
             self._session.request_drain()
+            self.news.put(False)
 
 
 def _on_int(_number: int, _frame: FrameType | None) -> None:
@@ -92,28 +100,38 @@ def serve(app: Callable[..., Any], link: str, token: str, slots: int) -> str:
     _state.set_active()
     _oob.linked(session)
     signals.linked(session)
-    _run_slots(session, app, slots)
+    _run_slots(session, app, slots, signals.news)
     signals.restore()
     return session.ending() or "core gone"
 
 
-def _run_slots(session: _native.Session, app: Callable[..., Any], slots: int) -> None:
-    environ = base_environ(slots)
-    left = threading.Semaphore(0)
-    for number in range(slots):
-        args = (_native.Slot(session, number), app, environ, left)
+def _run_slots(
+    session: _native.Session, app: Callable[..., Any], count: int, news: News
+) -> None:
+    environ = base_environ(count)
+    slots = [_native.Slot(session, number) for number in range(count)]
+    cuts = Cuts(session, slots)
+    for number, slot in enumerate(slots):
+        args = (slot, app, environ, news)
         name = f"maitred-slot-{number}"
         threading.Thread(target=_run_slot, args=args, name=name, daemon=True).start()
-    for _ in range(slots):
-        while not left.acquire(timeout=PULSE_S):
+    while count:
+        try:
+            if news.get(timeout=cuts.pause(PULSE_S)):
+                count -= 1
+            else:
+                cuts.signalled()
+        except queue.Empty:
             session.host_lives()
+        cuts.look()
+    cuts.finish()
 
 
 def _run_slot(
     slot: _native.Slot,
     app: Callable[..., Any],
     environ: dict[str, Any],
-    left: threading.Semaphore,
+    news: News,
 ) -> None:
     pid = os.getpid()
     _state.current_slot.set(slot)
@@ -126,4 +144,4 @@ def _run_slot(
         if os.getpid() != pid:
             sys.stderr.flush()
             os._exit(FORKED_STATUS)
-        left.release()
+        news.put(True)
