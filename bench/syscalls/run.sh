@@ -5,14 +5,12 @@
 # may wait for READY (0 and 50 microseconds), strace counts the calls of the core and of the app
 # process separately. What the merge gains is the difference in writes of the app process.
 #
-# Usage: bench/syscalls/run.sh [--record]      needs strace and perf; builds what is missing
+# Usage: bench/syscalls/run.sh [--requests N] [--record]   needs strace and perf; builds what is missing
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
-requests=2000
-record=${1:-}
 if ! command -v strace >/dev/null; then
   echo "failed: strace is missing (apt install strace)" >&2
   exit 1
 fi
-exec python3 bench/syscalls/count.py --requests "$requests" ${record:+"$record"}
+exec python3 bench/syscalls/count.py "$@"
