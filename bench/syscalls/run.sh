@@ -5,7 +5,8 @@
 # may wait for READY (0 and 50 microseconds), strace counts the calls of the core and of the app
 # process separately. What the merge gains is the difference in writes of the app process.
 #
-# Usage: bench/syscalls/run.sh [--requests N] [--record]   needs strace and perf; builds what is missing
+# Usage: bench/syscalls/run.sh [--requests N] [--record]
+# It needs strace and perf, and builds what is missing.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
