@@ -12,8 +12,8 @@ use crate::id::{PoolId, ProcessId};
 use crate::limits::LeaseKind;
 use crate::process::{Phase, Process};
 
-/// Slots that one process may have: what a link can name.
-const SLOTS_MAX: u32 = 65_535;
+/// Slots that one process may have: as many as a link takes.
+const SLOTS_MAX: u32 = 4_096;
 
 impl Engine {
     /// Whether any process of the pool will go on.

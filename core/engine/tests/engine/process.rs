@@ -264,8 +264,8 @@ fn who_says_hello_after_its_time_is_shown_the_door() {
 #[test]
 fn a_process_has_at_most_as_many_slots_as_a_link_can_name() {
     let mut t = Script::new(PoolLimits { processes: 2, ..limits() });
-    t.hello(1, 65_535).hello(2, 65_536);
-    assert_eq!(t.process(1).slots.len(), 65_535);
+    t.hello(1, 4_096).hello(2, 4_097);
+    assert_eq!(t.process(1).slots.len(), 4_096);
     assert_eq!(t.process(2).phase, PhasePicture::Leaving);
 }
 
