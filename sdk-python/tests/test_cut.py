@@ -187,4 +187,14 @@ def test_signals_that_follow_put_nothing_off(scene):
     assert scene.after(_cut.PATIENCE_S / 2) == []
     scene.signal()
     assert scene.after(_cut.PATIENCE_S / 2 + 0.01) == CUT
+    assert scene.after(_cut.PATIENCE_S) == CUT
     assert scene.pause(60) == 60
+
+
+def test_a_signal_that_follows_has_a_time_of_its_own(scene):
+    scene.signal()
+    assert scene.after(_cut.PATIENCE_S - 0.01) == []
+    scene.signal()
+    assert scene.after(0.02) == [], "the core's word is on its way"
+    scene.work.told = True
+    assert scene.after(_cut.PATIENCE_S) == CUT

@@ -46,27 +46,28 @@ class Cuts:
         self._session = session
         self._slots = slots
         self._core = os.getppid()
-        self._signalled: float | None = None
+        self._signals: list[float] = []
         self._reported: set[Request] = set()
         self._threads: list[threading.Thread] = []
 
     def signalled(self) -> None:
         """Notes that SIGTERM came."""
-        # Others that come meanwhile put nothing off.
-        if self._signalled is None:
-            self._signalled = time.monotonic()
+        # Each has a time of its own: the first may be somebody's wish, and the word that the core
+        # sends with its own signal may come a little later than that.
+        self._signals.append(time.monotonic())
 
     def pause(self, longest: float) -> float:
         """Tells how long the main thread may sleep, in seconds."""
-        if self._signalled is None:
+        if not self._signals:
             return longest
-        return min(max(self._due(self._signalled) - time.monotonic(), 0.0), longest)
+        return min(max(self._due(self._signals[0]) - time.monotonic(), 0.0), longest)
 
     def look(self) -> None:
         """Reports what is cut, if it is time."""
-        if self._signalled is None or time.monotonic() < self._due(self._signalled):
+        now = time.monotonic()
+        if not self._signals or now < self._due(self._signals[0]):
             return
-        self._signalled = None
+        self._signals = [signal for signal in self._signals if now < self._due(signal)]
         if cut := self._cut():
             # A thread for each, so that one that hangs keeps no other from being told.
             for hook in list(_hooks.error_hooks):
