@@ -235,6 +235,7 @@ impl Driver {
     pub fn link_received(&self, process: ProcessId, buf: &mut bytes::BytesMut) -> bool {
         let mut inner = self.lock();
         let Some(link) = inner.links.get_mut(&process) else { return false };
+        link.reads();
         let received = link.proto.receive(buf);
         while let Some(event) = inner.next_link_event(process) {
             self.link_event(&mut inner, process, event);

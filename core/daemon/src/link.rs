@@ -284,6 +284,11 @@ impl Link {
         streams.filter_map(|stream| self.streams.get(&stream)?.slot).collect()
     }
 
+    /// The link's task reads, and writes when it has: what follows from that need not wake it.
+    pub fn reads(&mut self) {
+        self.task = None;
+    }
+
     /// Has the link's task write what has gathered.
     pub fn wake(&mut self) {
         wake(&mut self.task);
