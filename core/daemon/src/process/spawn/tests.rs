@@ -76,15 +76,3 @@ async fn a_process_outlives_those_who_asked_for_it() {
     spawned.child.signal(Signal::KILL).unwrap();
     assert_eq!(spawned.child.exited().await.unwrap(), ExitStatus::Signal(9));
 }
-
-#[tokio::test]
-async fn reaping_orphans_leaves_our_own_alone() {
-    let spawner = Spawner::start().unwrap();
-    let spawned = spawner.spawn(order("exit 5")).await.unwrap();
-    // The end of its output says that it is about to be a zombie, the order behind the next
-    // spawn's answer that the reaping is over.
-    text(spawned.stdout);
-    spawner.reap_orphans();
-    drop(spawner.spawn(order("true")).await.unwrap());
-    assert_eq!(spawned.child.exited().await.unwrap(), ExitStatus::Code(5));
-}
