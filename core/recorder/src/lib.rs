@@ -18,13 +18,15 @@
 //! segment  = state-length:u64 entries-length:u64 crc32-of-what-follows:u32 state entry*
 //! state    = the time of the one before the first entry: postcard(Time), then postcard(Engine)
 //! entry    = nanoseconds since the one before: postcard(u64), then postcard(Input), then sum
-//! sum      = count of its outputs: postcard(u32), then, if any, crc32:u32
+//! sum      = count of its outputs: postcard(u32), then, if any, digest:u64
 //! ```
 //!
-//! The crc32 of an entry goes over postcard(Output) of each output, and goes on from that of the
-//! entry before: one wrong output shows in all that follow, also in the next segment. The very last
-//! entry may have no sum: then the engine was at it when the recording was taken, or broke over it.
+//! The digest of an entry (made as in `digest.rs`) goes over each output, and goes on from
+//! that of the entry before: one wrong output shows in all that follow, also in the next segment.
+//! The very last entry may have no sum: then the engine was at it when the recording was taken, or
+//! broke over it.
 
+mod digest;
 mod read;
 mod replay;
 mod sum;
@@ -36,7 +38,7 @@ pub use sum::Sum;
 pub use write::{Recorder, Tape};
 
 /// The format of the file. It rises with every change of what is written above.
-pub const FORMAT: u16 = 1;
+pub const FORMAT: u16 = 2;
 
 /// What a file begins with.
 const MAGIC: &[u8; 8] = b"maitred\n";

@@ -27,8 +27,8 @@ pub struct Segment {
     pub state: Engine,
     /// In the order in which they happened.
     pub entries: Vec<Entry>,
-    /// The sum of all outputs before the first entry.
-    pub(crate) crc32: u32,
+    /// The digest of all outputs before the first entry.
+    pub(crate) digest: u64,
 }
 
 /// One input.
@@ -165,20 +165,21 @@ impl<'a> Rest<'a> {
         };
         let (begin, state) = state_in(state).map_err(unknown("state"))?;
         let entries = entries_in(entries, begin).map_err(unknown("entry"))?;
-        Ok(Segment { state, entries, crc32: begin.1 })
+        Ok(Segment { state, entries, digest: begin.1 })
     }
 }
 
-type Begin = (Time, u32);
+/// The time, and the digest, before the first entry.
+type Begin = (Time, u64);
 
 fn state_in(mut bytes: &[u8]) -> Result<(Begin, Engine), postcard::Error> {
     Ok((next(&mut bytes)?, next(&mut bytes)?))
 }
 
-fn entries_in(mut bytes: &[u8], (begin, crc32): Begin) -> Result<Vec<Entry>, postcard::Error> {
+fn entries_in(mut bytes: &[u8], (begin, digest): Begin) -> Result<Vec<Entry>, postcard::Error> {
     let mut entries = Vec::new();
     let mut now = begin.0;
-    let mut sum = Sum { outputs: 0, crc32 };
+    let mut sum = Sum { outputs: 0, digest };
     while !bytes.is_empty() {
         now = now.wrapping_add(next(&mut bytes)?);
         let input = next(&mut bytes)?;
@@ -187,9 +188,9 @@ fn entries_in(mut bytes: &[u8], (begin, crc32): Begin) -> Result<Vec<Entry>, pos
             sum.outputs = next(&mut bytes)?;
         }
         if known && sum.outputs > 0 {
-            let (crc32, rest) =
+            let (digest, rest) =
                 bytes.split_first_chunk().ok_or(postcard::Error::DeserializeUnexpectedEnd)?;
-            sum.crc32 = u32::from_le_bytes(*crc32);
+            sum.digest = u64::from_le_bytes(*digest);
             bytes = rest;
         }
         entries.push(Entry { at: Time(now), input, sum: known.then_some(sum) });

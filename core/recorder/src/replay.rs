@@ -90,7 +90,7 @@ impl Segment {
     /// Begins at the state of the segment.
     #[must_use]
     pub fn replay(&self) -> Replay<'_> {
-        let sum = Sum { outputs: 0, crc32: self.crc32 };
+        let sum = Sum { outputs: 0, digest: self.digest };
         Replay { engine: self.begin(), entries: self.entries.iter(), sum }
     }
 

@@ -17,6 +17,9 @@ use crate::{FORMAT, MAGIC};
 /// seven seconds of a core that has all it can do and an hour of a quiet one.
 const SEGMENT_BYTES: usize = 4 << 20;
 
+/// Bytes of an entry that is written at one go. 64: all but those with texts or settings in them.
+const SHORT_LEN: usize = 64;
+
 /// Remembers what an engine was told lately.
 #[derive(Debug)]
 pub struct Recorder {
@@ -28,8 +31,6 @@ pub struct Recorder {
     pending: usize,
     older: Option<Piece>,
     newer: Option<Piece>,
-    /// Outputs on their way into the sum.
-    scratch: Vec<u8>,
 }
 
 /// A segment as it is written.
@@ -66,7 +67,6 @@ impl Recorder {
             pending: 0,
             older: None,
             newer: None,
-            scratch: Vec::new(),
         }
     }
 
@@ -78,21 +78,23 @@ impl Recorder {
         self.pending = engine.outputs().len();
         let passed = now.0.wrapping_sub(self.now.0);
         self.now = now;
-        self.put(|open| {
-            append(open, &passed);
-            append(open, input);
+        let entry = (passed, input);
+        let mut short = [0; SHORT_LEN];
+        self.put(|open| match postcard::to_slice(&entry, &mut short) {
+            Ok(bytes) => open.put_slice(bytes),
+            Err(_) => append(open, &entry),
         });
     }
 
     /// To be called after that, before its outputs are polled.
     pub fn outputs(&mut self, engine: &Engine) {
         let outputs = engine.outputs().skip(self.pending);
-        self.sum = self.sum.through(outputs, &mut self.scratch);
+        self.sum = self.sum.with(outputs);
         let sum = self.sum;
         self.put(|open| {
             append(open, &sum.outputs);
             if sum.outputs > 0 {
-                open.put_u32_le(sum.crc32);
+                open.put_u64_le(sum.digest);
             }
         });
     }
@@ -107,7 +109,7 @@ impl Recorder {
 
     fn begin(&mut self, engine: &Engine) {
         let mut state = Vec::new();
-        append(&mut state, &(self.now, self.sum.crc32));
+        append(&mut state, &(self.now, self.sum.digest));
         append(&mut state, engine);
         let piece = Piece {
             state: state.into(),
