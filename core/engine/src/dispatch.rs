@@ -15,18 +15,12 @@ use crate::request::Place;
 impl Engine {
     /// Hands out requests until none that waits may go anywhere.
     pub(crate) fn dispatch(&mut self, pool: PoolId) {
-        if self.pools[&pool].waiting() > 0 || self.pools[&pool].isolated.is_some() {
-            loop {
-                while self.dispatch_suspect(pool)
-                    || self.dispatch_private(pool)
-                    || self.dispatch_shared(pool)
-                {}
-                if !self.release_isolated(pool) {
-                    break;
-                }
-            }
-            self.pool(pool).queue.share_out();
-            self.isolate_for_suspect(pool);
+        let record = &self.pools[&pool];
+        let any = record.waiting() > 0 || record.isolated.is_some();
+        if any && !record.is_busy() {
+            self.hand_out(pool);
+        }
+        if any {
             self.hand_early(pool);
         }
         let now = self.now;
@@ -36,6 +30,20 @@ impl Engine {
         }
         record.note_waiting(now);
         record.note_overload(now);
+    }
+
+    fn hand_out(&mut self, pool: PoolId) {
+        loop {
+            while self.dispatch_suspect(pool)
+                || self.dispatch_private(pool)
+                || self.dispatch_shared(pool)
+            {}
+            if !self.release_isolated(pool) {
+                break;
+            }
+        }
+        self.pool(pool).queue.share_out();
+        self.isolate_for_suspect(pool);
     }
 
     /// Gives the first in the line of a process to that process.

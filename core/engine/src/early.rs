@@ -70,15 +70,16 @@ impl Engine {
     }
 
     /// A slot is free: if its process keeps requests, it has the oldest one by now, also if nobody
-    /// wants its answer any more.
-    pub(crate) fn take_early(&mut self, slot: SlotId) {
-        let Some(record) = self.processes.get_mut(&slot.process) else { return };
-        let Some(request) = record.early.pop_front() else { return };
+    /// wants its answer any more. Whether it has one.
+    pub(crate) fn take_early(&mut self, slot: SlotId) -> bool {
+        let Some(record) = self.processes.get_mut(&slot.process) else { return false };
+        let Some(request) = record.early.pop_front() else { return false };
         self.occupy(request, slot.process, |request, slot, waited| Output::Taken {
             request,
             slot,
             waited,
         });
+        true
     }
 
     /// The process will not run a request that it was handed early.

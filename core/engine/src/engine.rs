@@ -14,7 +14,7 @@ use crate::request::Request;
 use crate::time::Time;
 
 /// The format of the serialized state. It rises whenever an older engine could not go on from it.
-pub const STATE_FORMAT: u32 = 3;
+pub const STATE_FORMAT: u32 = 4;
 
 /// All that the core knows and decides by. Its state can be written down at any moment between
 /// two inputs, and goes on identically from there (rule R11).
@@ -23,7 +23,8 @@ pub struct Engine {
     #[serde(deserialize_with = "known_format")]
     format: u32,
     pub(crate) now: Time,
-    pub(crate) pools: BTreeMap<PoolId, Pool>,
+    /// Looked up many times per input; mostly there is one, which is found without a search.
+    pub(crate) pools: IndexMap<PoolId, Pool, FxBuildHasher>,
     /// Requests without an outcome.
     pub(crate) requests: IndexMap<RequestId, Request, FxBuildHasher>,
     pub(crate) processes: BTreeMap<ProcessId, Process>,
@@ -85,7 +86,7 @@ impl Engine {
         Self {
             format: STATE_FORMAT,
             now: Time::default(),
-            pools: BTreeMap::new(),
+            pools: IndexMap::default(),
             requests: IndexMap::default(),
             processes: BTreeMap::new(),
             next_process: 1,
@@ -144,6 +145,7 @@ impl Engine {
 
             Input::ResponseStarted { slot } => self.start_response(slot),
             Input::ResponseComplete { slot } => self.complete(slot),
+            Input::Finished { slot } => self.finish(slot),
             Input::ResponseAborted { slot, why } => self.abort(slot, why),
             Input::DeferredFailed { slot, pieces } => self.deferred_failed(slot, pieces),
             Input::Ready { slot } => self.ready(slot),

@@ -50,6 +50,19 @@ impl Engine {
         }
     }
 
+    /// Complete and ready at once: no time in between to account for, and no lease.
+    pub(crate) fn finish(&mut self, slot: SlotId) {
+        let Some(Slot::Running { request, since }) = self.slot(slot) else {
+            return self.ready(slot);
+        };
+        let service = self.now.since(since);
+        if let Some(live) = self.live_request(slot) {
+            self.requests[&live].place = Place::Delivering { since: self.now, service };
+        }
+        self.put(Output::Freed { slot, request, service, deferred: Duration::ZERO });
+        self.free(slot);
+    }
+
     pub(crate) fn abort(&mut self, slot: SlotId, why: Abort) {
         if let Some((Some(request), _)) = self.defer(slot) {
             self.fail(request, failure(why));
@@ -158,8 +171,9 @@ impl Engine {
             process.set_phase(Phase::Isolated { guest: None }, self.now);
         }
         let pool = process.pool;
-        self.rerank(slot.process);
-        self.take_early(slot);
+        if !self.take_early(slot) {
+            self.rerank(slot.process);
+        }
         self.close_when_empty(slot.process);
         self.touch(pool);
         pool
@@ -181,18 +195,21 @@ impl Engine {
         if record.is_waiting() && self.pools[&record.pool].early.has(request) {
             self.cancel_early(record.pool, request, outcome);
         }
-        let pool = self.pool(record.pool);
         if record.is_waiting() {
+            let pool = self.pool(record.pool);
             pool.unqueue(request);
             pool.note_wait(times.wait);
+            // There is room for another one. Nothing else can be done for a pool because of an
+            // outcome: a slot that works on is still taken.
+            self.touch(record.pool);
         }
+        let pool = self.pool(record.pool);
         match outcome {
             Outcome::Completed => pool.totals.completed += 1,
             Outcome::Abandoned => pool.totals.abandoned += 1,
             Outcome::Refused(why) => *pool.totals.refused.entry(why).or_default() += 1,
             Outcome::Failed(why) => *pool.totals.failed.entry(why).or_default() += 1,
         }
-        self.touch(record.pool);
         self.put(Output::Ended { request, pool: record.pool, outcome, times });
     }
 

@@ -122,13 +122,20 @@ impl Pool {
         self.idle.is_empty() && self.waiting() >= self.len_max() as usize
     }
 
+    /// Whether all slots are taken and nobody waits for anything but the next one: what a pool
+    /// under full load finds after nearly every input.
+    pub(crate) fn is_busy(&self) -> bool {
+        let for_anyone = self.suspects.is_empty() && !self.is_per_process();
+        for_anyone && self.idle.is_empty() && self.due.is_empty() && self.isolated.is_none()
+    }
+
     pub(crate) fn has_booted(&self) -> bool {
         self.boot.first_at.is_some()
     }
 
     /// Takes a request out of whichever queue it is in.
     pub(crate) fn unqueue(&mut self, request: RequestId) {
-        for queue in [&mut self.queue, &mut self.suspects, &mut self.early] {
+        for queue in [&mut self.early, &mut self.queue, &mut self.suspects] {
             if queue.remove(request).is_some() {
                 return;
             }

@@ -20,7 +20,7 @@ mod chain;
 mod line;
 mod private;
 
-use chain::{AGE, Chain, ENTRY, Nodes};
+use chain::{AGE, Chain, ENTRY, Nodes, Spot};
 use line::Lines;
 
 /// Requests that wait.
@@ -64,7 +64,7 @@ impl Queue {
     }
 
     pub(crate) fn has(&self, request: RequestId) -> bool {
-        self.nodes.get(request).is_some()
+        self.nodes.spot(request).is_some()
     }
 
     /// How many of a class wait. Looks at every line.
@@ -75,24 +75,24 @@ impl Queue {
     /// The one whose turn it is in the line that all processes share. `newest`: of the first class
     /// in which any waits not the oldest one, but the one that came last.
     pub(crate) fn next(&self, newest: bool) -> Option<Waiting> {
-        self.lines.shared.next(newest).map(|request| self.nodes[request].wait)
+        self.lines.shared.next(newest).map(|spot| self.nodes[spot].wait)
     }
 
     /// The first of all lines, by class and age. Looks at every line.
     pub(crate) fn first_of_all(&self) -> Option<Waiting> {
         let firsts = self.lines.all().filter_map(|line| line.next(false));
-        firsts.map(|request| self.nodes[request].wait).min_by_key(Waiting::turn)
+        firsts.map(|spot| self.nodes[spot].wait).min_by_key(Waiting::turn)
     }
 
     /// When the oldest of all came. Looks at every line.
     pub(crate) fn oldest_arrival(&self) -> Option<Time> {
         let heads = self.lines.all().flat_map(|line| line.heads());
-        heads.map(|request| self.nodes[request].wait.arrived).min()
+        heads.map(|spot| self.nodes[spot].wait.arrived).min()
     }
 
     /// The one that has been in this queue longest.
     pub(crate) fn first_entered(&self) -> Option<&Waiting> {
-        self.entry.first.map(|request| &self.nodes[request].wait)
+        self.entry.first.map(|spot| &self.nodes[spot].wait)
     }
 
     /// The one that is served last of all those with less urgency than `class`. Looks at every
@@ -101,7 +101,7 @@ impl Queue {
         let below = Class::ALL.into_iter().rev().take_while(|lower| *lower > class);
         let lasts = |class: Class| {
             let lasts = self.lines.all().filter_map(|line| line.ages[class.index()].last);
-            lasts.map(|request| self.nodes[request].wait).max_by_key(Waiting::turn)
+            lasts.map(|spot| self.nodes[spot].wait).max_by_key(Waiting::turn)
         };
         below.filter_map(lasts).next()
     }
@@ -116,51 +116,53 @@ impl Queue {
     /// is older there can only be other retries and a few that came before it.
     pub(crate) fn push_by_age(&mut self, wait: Waiting) {
         let chain = &self.lines.shared.ages[wait.class.index()];
-        let older = |request: &RequestId| !wait.is_before(&self.nodes[*request].wait);
+        let older = |spot: &Spot| !wait.is_before(&self.nodes[*spot].wait);
         let before = self.nodes.walk(chain, AGE).take_while(older).last();
         self.insert(wait, before);
     }
 
-    fn insert(&mut self, wait: Waiting, before: Option<RequestId>) {
+    fn insert(&mut self, wait: Waiting, before: Option<Spot>) {
         let Self { nodes, lines, entry } = self;
-        nodes.add(wait);
-        nodes.link(&mut lines.shared.ages[wait.class.index()], AGE, before, wait.request);
+        let spot = nodes.add(wait);
+        nodes.link(&mut lines.shared.ages[wait.class.index()], AGE, before, spot);
         // Nearly always the last one: only what is sent ahead has been waiting elsewhere.
-        let later = |request: &RequestId| nodes[*request].wait.entered > wait.entered;
+        let later = |spot: &Spot| nodes[*spot].wait.entered > wait.entered;
         let mut before = entry.last;
-        while let Some(request) = before.filter(later) {
-            before = nodes[request].links[ENTRY].before;
+        while let Some(spot) = before.filter(later) {
+            before = nodes[spot].links[ENTRY].before;
         }
-        nodes.link(entry, ENTRY, before, wait.request);
+        nodes.link(entry, ENTRY, before, spot);
     }
 
     /// Takes a request out, from wherever it is.
     pub(crate) fn remove(&mut self, request: RequestId) -> Option<Waiting> {
-        let wait = self.nodes.get(request)?.wait;
-        self.leave_line(request);
+        let spot = self.nodes.spot(request)?;
+        let wait = self.nodes[spot].wait;
+        self.leave_line(spot);
         let Self { nodes, entry, .. } = self;
-        nodes.unlink(entry, ENTRY, request);
+        nodes.unlink(entry, ENTRY, spot);
         nodes.forget(request);
         Some(wait)
     }
 
     /// Takes a request out of its line; it still waits.
-    fn leave_line(&mut self, request: RequestId) {
+    fn leave_line(&mut self, spot: Spot) {
         let Self { nodes, lines, .. } = self;
-        let (class, owner) = (nodes[request].wait.class, nodes[request].owner);
-        lines.change(owner, |line| nodes.unlink(&mut line.ages[class.index()], AGE, request));
+        let (class, owner) = (nodes[spot].wait.class, nodes[spot].owner);
+        lines.change(owner, |line| nodes.unlink(&mut line.ages[class.index()], AGE, spot));
     }
 
     /// All, line by line in the order of service, with the owner of the line.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (Waiting, Option<ProcessId>)> {
         let all = self.lines.all().flat_map(|line| line.iter(&self.nodes));
-        all.map(|request| (self.nodes[request].wait, self.nodes[request].owner))
+        all.map(|spot| (self.nodes[spot].wait, self.nodes[spot].owner))
     }
 
     /// Panics if the chains and the table disagree.
     pub(crate) fn check(&self) {
         self.lines.check();
-        let entered = |request| self.nodes[request].wait.entered;
+        self.nodes.check_spots();
+        let entered = |spot| self.nodes[spot].wait.entered;
         self.nodes.check(&self.entry, ENTRY);
         assert_eq!(self.entry.len, self.len(), "the chain by entry misses a request");
         assert!(self.nodes.walk(&self.entry, ENTRY).map(entered).is_sorted(), "entry order");
@@ -173,7 +175,7 @@ impl Queue {
                 in_lines += chain.len;
                 let ages = self.nodes.walk(chain, AGE).map(|it| self.nodes[it].wait.arrived);
                 assert!(ages.is_sorted(), "a line is out of order");
-                for node in self.nodes.walk(chain, AGE).map(|request| &self.nodes[request]) {
+                for node in self.nodes.walk(chain, AGE).map(|spot| &self.nodes[spot]) {
                     assert_eq!((node.wait.class, node.owner), (class, owner), "in a wrong line");
                 }
             }

@@ -1,6 +1,6 @@
 //! Chains through the table of waiting requests: a request leaves one in O(1), from anywhere.
 
-use std::ops::Index;
+use std::ops::{Index, IndexMut};
 
 use indexmap::IndexMap;
 use rustc_hash::FxBuildHasher;
@@ -14,11 +14,15 @@ pub(super) const AGE: usize = 0;
 /// The order of entry.
 pub(super) const ENTRY: usize = 1;
 
+/// Where in the table a request is, as long as it waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Spot(u32);
+
 /// One end and the other of a chain.
 #[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
 pub(super) struct Chain {
-    pub(super) first: Option<RequestId>,
-    pub(super) last: Option<RequestId>,
+    pub(super) first: Option<Spot>,
+    pub(super) last: Option<Spot>,
     pub(super) len: usize,
 }
 
@@ -33,44 +37,67 @@ pub(super) struct Node {
 
 #[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
 pub(super) struct Link {
-    pub(super) before: Option<RequestId>,
-    pub(super) after: Option<RequestId>,
+    pub(super) before: Option<Spot>,
+    pub(super) after: Option<Spot>,
 }
 
-/// The table. Each request in it is in one chain by age and one by entry.
+/// The table. Each request in it is in one chain by age and one by entry. It is looked up by its
+/// number once; from there on chains lead from spot to spot.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
-pub(super) struct Nodes(IndexMap<RequestId, Node, FxBuildHasher>);
+pub(super) struct Nodes {
+    spots: IndexMap<RequestId, Spot, FxBuildHasher>,
+    nodes: Vec<Node>,
+    /// Spots whose request has left.
+    free: Vec<Spot>,
+}
 
-impl Index<RequestId> for Nodes {
+impl Index<Spot> for Nodes {
     type Output = Node;
 
-    fn index(&self, request: RequestId) -> &Node {
-        &self.0[&request]
+    fn index(&self, spot: Spot) -> &Node {
+        &self.nodes[spot.0 as usize]
+    }
+}
+
+impl IndexMut<Spot> for Nodes {
+    fn index_mut(&mut self, spot: Spot) -> &mut Node {
+        &mut self.nodes[spot.0 as usize]
     }
 }
 
 impl Nodes {
     pub(super) fn len(&self) -> usize {
-        self.0.len()
+        self.spots.len()
     }
 
-    pub(super) fn get(&self, request: RequestId) -> Option<&Node> {
-        self.0.get(&request)
+    pub(super) fn spot(&self, request: RequestId) -> Option<Spot> {
+        self.spots.get(&request).copied()
     }
 
     /// Takes up a request that is in no chain yet.
-    pub(super) fn add(&mut self, wait: Waiting) {
+    pub(super) fn add(&mut self, wait: Waiting) -> Spot {
         let node = Node { wait, owner: None, links: [Link::default(); 2] };
-        self.0.insert(wait.request, node);
+        let spot = match self.free.pop() {
+            Some(spot) => {
+                self[spot] = node;
+                spot
+            }
+            None => {
+                self.nodes.push(node);
+                Spot(u32::try_from(self.nodes.len() - 1).expect("a queue's limit is a u32"))
+            }
+        };
+        self.spots.insert(wait.request, spot);
+        spot
     }
 
     /// Forgets a request that is in no chain any more.
     pub(super) fn forget(&mut self, request: RequestId) {
-        self.0.swap_remove(&request);
+        self.free.extend(self.spots.swap_remove(&request));
     }
 
-    pub(super) fn set_owner(&mut self, request: RequestId, owner: Option<ProcessId>) {
-        self.0[&request].owner = owner;
+    pub(super) fn set_owner(&mut self, spot: Spot, owner: Option<ProcessId>) {
+        self[spot].owner = owner;
     }
 
     /// Puts a request into a chain behind `before`; `None`: in front of all.
@@ -78,60 +105,64 @@ impl Nodes {
         &mut self,
         chain: &mut Chain,
         kind: usize,
-        before: Option<RequestId>,
-        request: RequestId,
+        before: Option<Spot>,
+        spot: Spot,
     ) {
         let after = match before {
             Some(before) => self[before].links[kind].after,
             None => chain.first,
         };
-        self.join(chain, kind, before, Some(request));
-        self.join(chain, kind, Some(request), after);
+        self.join(chain, kind, before, Some(spot));
+        self.join(chain, kind, Some(spot), after);
         chain.len += 1;
     }
 
     /// Takes a request out of a chain.
-    pub(super) fn unlink(&mut self, chain: &mut Chain, kind: usize, request: RequestId) {
-        let link = std::mem::take(&mut self.0[&request].links[kind]);
+    pub(super) fn unlink(&mut self, chain: &mut Chain, kind: usize, spot: Spot) {
+        let link = std::mem::take(&mut self[spot].links[kind]);
         self.join(chain, kind, link.before, link.after);
         chain.len -= 1;
     }
 
     /// Makes two neighbours know each other; `None` is the end of the chain.
-    fn join(
-        &mut self,
-        chain: &mut Chain,
-        kind: usize,
-        before: Option<RequestId>,
-        after: Option<RequestId>,
-    ) {
+    fn join(&mut self, chain: &mut Chain, kind: usize, before: Option<Spot>, after: Option<Spot>) {
         match before {
-            Some(before) => self.0[&before].links[kind].after = after,
+            Some(before) => self[before].links[kind].after = after,
             None => chain.first = after,
         }
         match after {
-            Some(after) => self.0[&after].links[kind].before = before,
+            Some(after) => self[after].links[kind].before = before,
             None => chain.last = before,
         }
     }
 
     /// A chain from its beginning.
-    pub(super) fn walk(&self, chain: &Chain, kind: usize) -> impl Iterator<Item = RequestId> {
+    pub(super) fn walk(&self, chain: &Chain, kind: usize) -> impl Iterator<Item = Spot> {
         let mut next = chain.first;
         std::iter::from_fn(move || {
-            let request = next?;
-            next = self[request].links[kind].after;
-            Some(request)
+            let spot = next?;
+            next = self[spot].links[kind].after;
+            Some(spot)
         })
+    }
+
+    /// Panics if a spot is nobody's, or that of two.
+    pub(super) fn check_spots(&self) {
+        let mut all: Vec<u32> = self.spots.values().chain(&self.free).map(|spot| spot.0).collect();
+        all.sort_unstable();
+        assert!(all.into_iter().eq((0..).take(self.nodes.len())), "a spot is lost or shared");
+        for (request, spot) in &self.spots {
+            assert_eq!(self[*spot].wait.request, *request, "a request is in another's spot");
+        }
     }
 
     /// Panics if a chain is broken.
     pub(super) fn check(&self, chain: &Chain, kind: usize) {
         let mut before = None;
         let mut count = 0;
-        for request in self.walk(chain, kind) {
-            assert_eq!(self[request].links[kind].before, before, "broken chain");
-            before = Some(request);
+        for spot in self.walk(chain, kind) {
+            assert_eq!(self[spot].links[kind].before, before, "broken chain");
+            before = Some(spot);
             count += 1;
             assert!(count <= self.len(), "a chain is a ring");
         }

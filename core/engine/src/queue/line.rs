@@ -7,9 +7,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::chain::{AGE, Chain, Nodes};
+use super::chain::{AGE, Chain, Nodes, Spot};
 use crate::class::Class;
-use crate::id::{ProcessId, RequestId};
+use crate::id::ProcessId;
 
 /// One line: a chain by age for each class.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -23,18 +23,18 @@ impl Line {
     }
 
     /// Whose turn it is: of the first class in which any waits the oldest, or the newest.
-    pub(super) fn next(&self, newest: bool) -> Option<RequestId> {
+    pub(super) fn next(&self, newest: bool) -> Option<Spot> {
         let chain = self.ages.iter().find(|chain| chain.len > 0)?;
         if newest { chain.last } else { chain.first }
     }
 
     /// The oldest one of each class.
-    pub(super) fn heads(&self) -> impl Iterator<Item = RequestId> {
+    pub(super) fn heads(&self) -> impl Iterator<Item = Spot> {
         self.ages.iter().filter_map(|chain| chain.first)
     }
 
     /// In the order of service.
-    pub(super) fn iter<'a>(&'a self, nodes: &'a Nodes) -> impl Iterator<Item = RequestId> + 'a {
+    pub(super) fn iter<'a>(&'a self, nodes: &'a Nodes) -> impl Iterator<Item = Spot> + 'a {
         self.ages.iter().flat_map(|chain| nodes.walk(chain, AGE))
     }
 }

@@ -7,10 +7,10 @@
 
 use std::collections::BTreeMap;
 
-use super::chain::AGE;
+use super::chain::{AGE, Spot};
 use super::{Queue, Waiting};
 use crate::class::Class;
-use crate::id::{ProcessId, RequestId};
+use crate::id::ProcessId;
 
 impl Queue {
     /// The process gets a line of its own.
@@ -22,8 +22,8 @@ impl Queue {
     pub(crate) fn close_line(&mut self, process: ProcessId) {
         let Some(line) = self.lines.close(process) else { return };
         for (class, chain) in Class::ALL.into_iter().zip(&line.ages) {
-            let requests: Vec<RequestId> = self.nodes.walk(chain, AGE).collect();
-            self.merge(None, class, &requests);
+            let spots: Vec<Spot> = self.nodes.walk(chain, AGE).collect();
+            self.merge(None, class, &spots);
         }
     }
 
@@ -50,7 +50,7 @@ impl Queue {
     /// The one whose turn it is in the line of a process; see [`Queue::next`].
     pub(crate) fn next_for(&self, process: ProcessId, newest: bool) -> Option<Waiting> {
         let line = self.lines.of(Some(process))?;
-        line.next(newest).map(|request| self.nodes[request].wait)
+        line.next(newest).map(|spot| self.nodes[spot].wait)
     }
 
     /// Gives each request of the shared line to the shortest private one, if there is any. Ends
@@ -62,40 +62,40 @@ impl Queue {
         }
         for class in Class::ALL {
             let chain = &self.lines.shared.ages[class.index()];
-            let requests: Vec<RequestId> = self.nodes.walk(chain, AGE).collect();
-            for (process, requests) in self.choose_lines(&requests) {
-                requests.iter().for_each(|request| self.leave_line(*request));
-                self.merge(Some(process), class, &requests);
+            let spots: Vec<Spot> = self.nodes.walk(chain, AGE).collect();
+            for (process, spots) in self.choose_lines(&spots) {
+                spots.iter().for_each(|spot| self.leave_line(*spot));
+                self.merge(Some(process), class, &spots);
             }
         }
     }
 
     /// The shortest line for each in turn.
-    fn choose_lines(&self, requests: &[RequestId]) -> BTreeMap<ProcessId, Vec<RequestId>> {
-        let mut chosen: BTreeMap<ProcessId, Vec<RequestId>> = BTreeMap::new();
-        if let [request] = requests {
-            chosen.extend(self.lines.shortest().map(|process| (process, vec![*request])));
+    fn choose_lines(&self, spots: &[Spot]) -> BTreeMap<ProcessId, Vec<Spot>> {
+        let mut chosen: BTreeMap<ProcessId, Vec<Spot>> = BTreeMap::new();
+        if let [spot] = spots {
+            chosen.extend(self.lines.shortest().map(|process| (process, vec![*spot])));
             return chosen;
         }
         let private = self.lines.private.iter();
         let mut by_len: std::collections::BTreeSet<(usize, ProcessId)> =
             private.map(|(process, line)| (line.len(), *process)).collect();
-        for request in requests {
+        for spot in spots {
             let Some((len, process)) = by_len.pop_first() else { break };
             by_len.insert((len + 1, process));
-            chosen.entry(process).or_default().push(*request);
+            chosen.entry(process).or_default().push(*spot);
         }
         chosen
     }
 
-    /// Puts requests of one class, oldest first and in no line, where their age belongs.
-    fn merge(&mut self, owner: Option<ProcessId>, class: Class, requests: &[RequestId]) {
+    /// Puts spots of one class, oldest first and in no line, where their age belongs.
+    fn merge(&mut self, owner: Option<ProcessId>, class: Class, spots: &[Spot]) {
         let Self { nodes, lines, .. } = self;
         lines.change(owner, |line| {
             let chain = &mut line.ages[class.index()];
             let mut before = chain.last;
-            for &request in requests.iter().rev() {
-                let wait = nodes[request].wait;
+            for &spot in spots.iter().rev() {
+                let wait = nodes[spot].wait;
                 let goes_first = |first| wait.is_before(&nodes[first].wait);
                 if chain.first.is_some_and(goes_first) {
                     before = None;
@@ -105,8 +105,8 @@ impl Queue {
                 {
                     before = nodes[newer].links[AGE].before;
                 }
-                nodes.set_owner(request, owner);
-                nodes.link(chain, AGE, before, request);
+                nodes.set_owner(spot, owner);
+                nodes.link(chain, AGE, before, spot);
             }
         });
     }

@@ -139,6 +139,7 @@ fn anything() -> impl Strategy<Value = Input> {
         2 => slot().prop_map(|slot| Input::ResponseStarted { slot }),
         4 => slot().prop_map(|slot| Input::ResponseComplete { slot }),
         1 => (slot(), abort()).prop_map(|(slot, why)| Input::ResponseAborted { slot, why }),
+        2 => slot().prop_map(|slot| Input::Finished { slot }),
         2 => slot().prop_map(|slot| Input::Ready { slot }),
         1 => slot().prop_map(|slot| Input::Detached { slot }),
         1 => (process(), request())
@@ -186,8 +187,8 @@ enum Move {
     Anything(Box<Input>),
     /// The oldest booting process says hello.
     Boot(u32),
-    /// One slot that runs something gets on with it.
-    Finish(prop::sample::Index),
+    /// One slot that runs something is done with it: at once, or after it deferred.
+    Finish(prop::sample::Index, bool),
     /// Any process dies.
     Crash(prop::sample::Index),
     /// Processes that were told to leave do.
@@ -205,7 +206,8 @@ fn moves() -> impl Strategy<Value = Move> {
     prop_oneof![
         20 => anything().prop_map(|input| Move::Anything(Box::new(input))),
         6 => (1..4_u32).prop_map(Move::Boot),
-        14 => any::<prop::sample::Index>().prop_map(Move::Finish),
+        14 => any::<(prop::sample::Index, bool)>()
+            .prop_map(|(index, at_once)| Move::Finish(index, at_once)),
         2 => any::<prop::sample::Index>().prop_map(Move::Crash),
         2 => Just(Move::Obey),
         3 => (any::<prop::sample::Index>(), kind(), within())
@@ -229,7 +231,8 @@ struct World {
     /// Slots and the requests that they were given, as the outputs tell.
     held: BTreeMap<SlotId, RequestId>,
     ended: u64,
-    /// The engine as it was written down and read again; it must decide the same.
+    /// The engine as it was written down and read again; it must decide the same, also when it
+    /// hears in two words what was said in one.
     twin: Option<Engine>,
 }
 
@@ -260,7 +263,10 @@ impl World {
             Input::LinkLost { process, .. } | Input::Exited { process, .. } => {
                 self.held.retain(|slot, _| slot.process != *process);
             }
-            Input::Ready { slot } | Input::Bounced { slot } | Input::Reconciled { slot } => {
+            Input::Ready { slot }
+            | Input::Finished { slot }
+            | Input::Bounced { slot }
+            | Input::Reconciled { slot } => {
                 self.held.remove(slot);
             }
             Input::Goodbye { process, unstarted } => {
@@ -271,14 +277,23 @@ impl World {
             _ => {}
         }
         if let Some(twin) = &mut self.twin {
-            twin.handle(self.now, input.clone());
+            for input in in_two_words(&input) {
+                twin.handle(self.now, input);
+            }
         }
         let out = self.out.len();
+        let at_once = matches!(input, Input::Finished { .. });
         self.engine.handle(self.now, input);
-        while let Some(output) = self.engine.poll_output() {
-            if let Some(twin) = &mut self.twin {
-                assert_eq!(twin.poll_output().as_ref(), Some(&output));
+        let outputs: Vec<_> = std::iter::from_fn(|| self.engine.poll_output()).collect();
+        if let Some(twin) = &mut self.twin {
+            let mut its: Vec<_> = std::iter::from_fn(|| twin.poll_output()).collect();
+            if at_once {
+                // Between two words it may have decided something that follows from the first.
+                its.sort_by_key(|output| outputs.iter().position(|it| it == output));
             }
+            assert_eq!(its, outputs);
+        }
+        for output in outputs {
             self.perform(&output);
         }
         self.engine.check_invariants();
@@ -329,15 +344,19 @@ impl World {
                     self.tell(Input::EarlyWanted { process: process.process });
                 }
             }
-            Move::Finish(index) if !self.held.is_empty() => {
+            Move::Finish(index, at_once) if !self.held.is_empty() => {
                 let slots: Vec<_> = self.held.iter().map(|(slot, it)| (*slot, *it)).collect();
                 let (slot, request) = slots[index.index(slots.len())];
+                if at_once {
+                    self.tell(Input::Finished { slot });
+                    return self.tell(Input::Delivered { request });
+                }
                 self.tell(Input::ResponseComplete { slot });
                 self.tell(Input::Delivered { request });
                 self.now = self.now + Duration::from_millis(3);
                 self.tell(Input::Ready { slot });
             }
-            Move::Finish(_) => {}
+            Move::Finish(..) => {}
             Move::Crash(index) => {
                 let snapshot = self.engine.snapshot(self.now);
                 let processes = snapshot.pools.iter().flat_map(|pool| &pool.processes);
@@ -397,6 +416,14 @@ impl World {
         }
         assert!(self.engine.next_deadline().is_none_or(|at| at > until), "time stands still");
         self.now = until;
+    }
+}
+
+/// What [`Input::Finished`] means; anything else is one word.
+fn in_two_words(input: &Input) -> Vec<Input> {
+    match *input {
+        Input::Finished { slot } => vec![Input::ResponseComplete { slot }, Input::Ready { slot }],
+        _ => vec![input.clone()],
     }
 }
 

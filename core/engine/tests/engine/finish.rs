@@ -235,3 +235,40 @@ fn a_detached_stream_that_breaks_off_fails_its_request() {
     t.tell("ws aborted again", aborted);
     assert_eq!(t.outputs, []);
 }
+
+#[test]
+fn complete_and_ready_in_one_word_is_a_response_without_deferred_work() {
+    let mut t = Script::serving(limits(), 1);
+    t.arrive("a").arrive("b").at(5).finished("p1.0").at(6).delivered("a");
+    t.gone("b").at(9).finished("p1.0").finished("p1.0");
+    insta::assert_snapshot!(t.transcript(), @r"
+    0ms a arrives
+          a to p1.0 after 0ns
+    0ms b arrives
+    5ms p1.0 finished
+          p1.0 free, service 5ms, deferred 0ns
+          b to p1.0 after 5ms
+    6ms a delivered
+          a ended: Completed, waited 0ns, service 5ms, delivery 1ms
+    6ms client of b gone
+          cancel p1.0: ClientGone
+          b ended: Abandoned, waited 5ms
+    9ms p1.0 finished
+          p1.0 free, service 4ms, deferred 0ns
+    9ms p1.0 finished
+          ! stray ready of p1.0
+    ");
+    assert_eq!(t.pool().totals.deferred, 0);
+    let process = t.process(1);
+    assert_eq!((process.running, process.deferred, process.idle), (ms(9), ms(0), ms(0)));
+}
+
+#[test]
+fn complete_and_ready_in_one_word_after_a_broken_response_is_ready() {
+    let mut t = Script::serving(limits(), 1);
+    t.arrive("a").at(5).aborted("p1.0", Abort::AppError).at(8).finished("p1.0");
+    let process = t.process(1);
+    assert_eq!((process.running, process.deferred), (ms(5), ms(3)));
+    assert_eq!(t.pool().totals.failed[&Failure::AppError], 1);
+    assert_eq!(t.pool().slots.idle, 1);
+}

@@ -150,6 +150,11 @@ impl Script {
     }
 
     /// The common case: a response whose last frame says that the slot is free as well.
+    pub(crate) fn finished(&mut self, slot: &str) -> &mut Self {
+        self.tell(&format!("{slot} finished"), Input::Finished { slot: slot_id(slot) })
+    }
+
+    /// The same in two frames.
     pub(crate) fn done(&mut self, slot: &str) -> &mut Self {
         self.complete(slot).ready(slot)
     }

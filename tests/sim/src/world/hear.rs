@@ -174,23 +174,27 @@ impl World {
         (end, ready): (bool, bool),
     ) -> Checked {
         let Some((slot, stream)) = self.stream(process, number) else { return Ok(()) };
+        let at_once = end && ready && !stream.detached;
         if end {
             if let Some(end) = self.ends.get_mut(&process) {
                 end.ended(number);
             }
-            self.complete(slot, &stream)?;
+            self.complete(slot, &stream, at_once)?;
         }
         if ready {
             if let Some(end) = self.ends.get_mut(&process) {
                 end.ready(number);
             }
-            self.shadow.heard_ready(slot);
-            self.tell(Input::Ready { slot })?;
+            if !at_once {
+                self.shadow.heard_ready(slot);
+                self.tell(Input::Ready { slot })?;
+            }
         }
         Ok(())
     }
 
-    fn complete(&mut self, slot: SlotId, stream: &Stream) -> Checked {
+    /// The response is over; `ready`: and the slot is free, in the same frame.
+    fn complete(&mut self, slot: SlotId, stream: &Stream, ready: bool) -> Checked {
         let request = stream.request;
         if stream.detached {
             let process = slot.process;
@@ -198,7 +202,12 @@ impl World {
             self.tell(Input::DetachedComplete { process, request })?;
         } else {
             self.shadow.heard_complete(slot);
-            self.tell(Input::ResponseComplete { slot })?;
+            if ready {
+                self.shadow.heard_ready(slot);
+                self.tell(Input::Finished { slot })?;
+            } else {
+                self.tell(Input::ResponseComplete { slot })?;
+            }
         }
         let Some(client) = self.clients.get_mut(&request) else { return Ok(()) };
         if client.route.map(|(process, _)| process) != Some(slot.process) {
