@@ -8,9 +8,9 @@ mod leases;
 
 pub use leases::{Lease, LeaseKind, Leases};
 
-/// Requests that are sent ahead at once, by default. 4: a process and the core take turns of a few
-/// requests each, instead of waking each other for every one; more than that gain little.
-pub const EARLY_MAX: u32 = 4;
+/// Requests that are sent ahead at once, by default. 8: a process and the core take turns of a few
+/// requests each, instead of waking each other for every one; with 16 they do no better.
+pub const EARLY_MAX: u32 = 8;
 
 /// Whose queue a request waits in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
