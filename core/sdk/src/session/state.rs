@@ -18,6 +18,10 @@ use super::{Body, Ending, Request};
 /// costs 10 to 30, which a shorter request does not earn back.
 const SHORT: Duration = Duration::from_micros(100);
 
+/// What a longer request counts as. Twice that: a thread that was kept from its processor for
+/// milliseconds says nothing of its requests, and six long ones in a row are believed.
+const TOOK_MAX: Duration = Duration::from_micros(200);
+
 /// How much of the estimate each request replaces: an eighth, so that a dozen requests settle
 /// it and a single odd one does not upset it.
 const SMOOTHING: u32 = 8;
@@ -136,7 +140,7 @@ impl State {
     pub(crate) fn came_back(&mut self, slot: usize, now: Instant) {
         self.seen = now;
         let Some((stream, given)) = self.slots[slot].current.take() else { return };
-        let took = now.saturating_duration_since(given);
+        let took = now.saturating_duration_since(given).min(TOOK_MAX);
         self.occupancy = (self.occupancy * (SMOOTHING - 1) + took) / SMOOTHING;
         // A host that finished properly left nothing behind.
         if let Some(left) = self.streams.remove(&stream) {
@@ -275,5 +279,41 @@ impl Stream {
                 Body::Whole(whole.freeze())
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A slot runs requests that hold it for so many microseconds each.
+    fn run(state: &mut State, requests: impl IntoIterator<Item = u64>) {
+        for took in requests {
+            let given = Instant::now();
+            state.slots[0].current = Some((2, given));
+            state.came_back(0, given + Duration::from_micros(took));
+        }
+    }
+
+    fn short() -> State {
+        let mut state = State::new(ProcessLink::new(), Reader::default(), 1, false);
+        run(&mut state, [10; 20]);
+        state
+    }
+
+    #[test]
+    fn one_request_that_was_kept_from_its_processor_does_not_make_them_long() {
+        let mut state = short();
+        run(&mut state, [4_000]);
+        assert!(state.is_short());
+    }
+
+    #[test]
+    fn a_row_of_long_requests_is_believed_and_so_are_short_ones_after_it() {
+        let mut state = short();
+        run(&mut state, [1_000; 6]);
+        assert!(!state.is_short());
+        run(&mut state, [10; 8]);
+        assert!(state.is_short());
     }
 }
