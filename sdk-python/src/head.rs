@@ -182,10 +182,25 @@ const fn is_control(byte: u8) -> bool {
     byte < 0x20 && byte != b'\t' || byte == 0x7f
 }
 
-/// RFC 9110, section 5.6.2.
+/// The bytes that a token is made of (RFC 9110, section 5.6.2).
+const TOKEN_BYTES: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0;
+    while byte < 128 {
+        table[byte] = (byte as u8).is_ascii_alphanumeric();
+        byte += 1;
+    }
+    let marks = b"!#$%&'*+-.^_`|~";
+    let mut mark = 0;
+    while mark < marks.len() {
+        table[marks[mark] as usize] = true;
+        mark += 1;
+    }
+    table
+};
+
 fn is_token(name: &[u8]) -> bool {
-    let is_mark = |byte| b"!#$%&'*+-.^_`|~".contains(byte);
-    !name.is_empty() && name.iter().all(|byte| byte.is_ascii_alphanumeric() || is_mark(byte))
+    !name.is_empty() && name.iter().all(|&byte| TOKEN_BYTES[usize::from(byte)])
 }
 
 fn is_hop_by_hop(name: &[u8]) -> bool {
