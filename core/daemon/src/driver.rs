@@ -13,7 +13,7 @@ use std::time::Duration;
 use maitred_engine::Engine;
 use maitred_engine::class::Class;
 use maitred_engine::event::{Input, Refusal, Traits};
-use maitred_engine::id::{PoolId, ProcessId, RequestId};
+use maitred_engine::id::{PoolId, ProcessId, RequestId, SlotId};
 use maitred_engine::snapshot::{Snapshot, Standing};
 use maitred_engine::time::Time;
 use maitred_proto::link::CoreEvent;
@@ -89,6 +89,9 @@ struct Inner {
     /// Lines for the access log that wait for the end of deferred work: one per slot at most.
     unwritten: FxHashMap<RequestId, crate::access::Line>,
     orders: mpsc::UnboundedSender<Order>,
+    /// A response that has begun, which the engine was not told yet: mostly its end is in the same
+    /// read, and says as much. `None` whenever the lock is free.
+    started: Option<SlotId>,
     /// The answer to an announcement, on its way back to the caller.
     refused: Option<(Refusal, Duration)>,
     /// When the timer task wakes up next.
@@ -125,6 +128,7 @@ impl Driver {
             stats: Stats::new(),
             unwritten: FxHashMap::default(),
             orders: parts.orders,
+            started: None,
             refused: None,
             armed: Time::NEVER,
             now: Time::default(),
@@ -163,15 +167,16 @@ impl Driver {
         inner.refused.take()
     }
 
-    /// The request may be dispatched.
-    pub fn arrive(&self, exchange: &Arc<Exchange>) {
+    /// The request may be dispatched, as of `now`: a moment ago, so that nobody reads the clock
+    /// twice.
+    pub fn arrive(&self, exchange: &Arc<Exchange>, now: Time) {
         let traits = Traits {
             idempotent: exchange.head.method.is_idempotent(),
             body_held: exchange.body_held,
             class: exchange.settings.class,
             deadlines: exchange.settings.deadlines,
         };
-        let mut inner = self.lock();
+        let mut inner = self.lock_at(now);
         inner.exchanges.insert(exchange.id, Arc::clone(exchange));
         self.handle(
             &mut inner,
@@ -184,10 +189,10 @@ impl Driver {
         drop(self.tell(Input::ClientGone { request }));
     }
 
-    /// The kernel has accepted all that the client of `request` can get. False: the app has not
-    /// ended its response yet.
-    pub fn delivered(&self, request: RequestId) -> bool {
-        let mut inner = self.lock();
+    /// The kernel has just accepted, at `now`, all that the client of `request` can get. False:
+    /// the app has not ended its response yet.
+    pub fn delivered(&self, request: RequestId, now: Time) -> bool {
+        let mut inner = self.lock_at(now);
         let Some(exchange) = inner.exchanges.get(&request) else { return true };
         let complete = exchange.delivered();
         if complete {
@@ -240,6 +245,7 @@ impl Driver {
         while let Some(event) = inner.next_link_event(process) {
             self.link_event(&mut inner, process, event);
         }
+        self.tell_start(&mut inner);
         if let Err(error) = received {
             let (code, pid) = (error.code(), inner.roster.pid_of(process));
             tracing::error!(pid, code, "the process broke the protocol: {error}");
@@ -313,8 +319,12 @@ impl Driver {
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.lock_at(self.clock.now())
+    }
+
+    fn lock_at(&self, now: Time) -> MutexGuard<'_, Inner> {
         let mut inner = self.inner.lock();
-        inner.now = self.clock.now();
+        inner.now = inner.now.max(now);
         inner
     }
 
@@ -326,12 +336,26 @@ impl Driver {
 
     /// Tells the engine and performs all that it asks for.
     fn handle(&self, inner: &mut Inner, input: Input) {
+        if let Some(slot) = inner.started
+            && matches!(input, Input::Finished { slot: its } | Input::ResponseComplete { slot: its }
+                if its == slot)
+        {
+            inner.started = None;
+        }
+        self.tell_start(inner);
         self.recorder.handle(&mut inner.engine, inner.now, input);
         while let Some(output) = inner.engine.poll_output() {
             self.perform(inner, output);
         }
         if inner.engine.next_deadline().is_some_and(|next| next < inner.armed) {
             self.deadline_moved.notify_one();
+        }
+    }
+
+    /// A response has begun, and its end is not here yet.
+    fn tell_start(&self, inner: &mut Inner) {
+        if let Some(slot) = inner.started.take() {
+            self.handle(inner, Input::ResponseStarted { slot });
         }
     }
 }

@@ -18,7 +18,7 @@ use parking_lot::Mutex;
 use crate::body::buffer::{Next, ResponseBuffer, Work};
 use crate::body::upload::{self, RequestBody};
 use crate::driver::Driver;
-use crate::http::head::{self, RequestFacts};
+use crate::http::head::RequestFacts;
 use crate::routes::RouteSettings;
 
 /// One request in the core.
@@ -42,7 +42,7 @@ pub struct Exchange {
 #[derive(Debug)]
 pub enum Answer {
     /// The app's response head; its body follows piece by piece.
-    App(Box<response::Parts>),
+    App(response::Parts),
     /// 503, with the time after which a retry makes sense.
     Refused(Refusal, Duration),
     /// 502.
@@ -146,11 +146,6 @@ impl Exchange {
         self.state.lock().body.clone()
     }
 
-    /// No process will be sent the request's body from now on.
-    pub fn forget_body(&self) {
-        self.state.lock().body = RequestBody::None;
-    }
-
     /// Its client went away.
     pub fn client_gone(&self) {
         self.driver.client_gone(self.id);
@@ -189,8 +184,8 @@ impl Exchange {
         self.state.lock().route
     }
 
-    /// The final head of the app's response has arrived.
-    pub fn respond(&self, parts: response::Parts) {
+    /// The final head of the app's response has arrived. `declared`: its Content-Length.
+    pub fn respond(&self, parts: response::Parts, declared: Option<u64>) {
         let mut state = self.state.lock();
         if state.given_up {
             return;
@@ -198,10 +193,10 @@ impl Exchange {
         // Whoever sends it has his own hold on it; a retry is out of the question now.
         state.body = RequestBody::None;
         state.status = parts.status.as_u16();
-        state.declared = head::content_length(&parts.headers).ok().flatten();
+        state.declared = declared;
         state.discard = self.head.method == Method::HEAD
             || matches!(parts.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
-        state.answer(Answer::App(Box::new(parts)));
+        state.answer(Answer::App(parts));
     }
 
     /// The answer is the core's own, and the first one counts: a later one knows less. A response
@@ -239,11 +234,13 @@ impl Exchange {
     }
 
     /// Nobody takes the body any more. Returns for how many bytes that were held back window is
-    /// to be returned, so that the app can come to its end.
-    pub fn discard(&self) -> usize {
+    /// to be returned, so that the app can come to its end; and whether nothing more would have
+    /// come of it, not even trailers.
+    pub fn discard(&self) -> (usize, bool) {
         let mut state = self.state.lock();
+        let finished = state.buffer.is_finished();
         state.discard = true;
-        state.buffer.discard()
+        (state.buffer.discard(), finished)
     }
 
     /// The app says that the response is complete.
@@ -311,9 +308,12 @@ impl Exchange {
         if state.discard { Some(0) } else { state.declared }
     }
 
-    /// The response's status (0: none yet) and how many body bytes hyper has taken.
-    pub fn sent(&self) -> (u16, u64) {
-        let state = self.state.lock();
+    /// The request has its outcome: no process will be sent its body from now on. Returns the
+    /// response's status (0: none yet) and how many body bytes hyper has taken.
+    pub fn end(&self) -> (u16, u64) {
+        let mut state = self.state.lock();
+        // Its slot may keep the exchange for long.
+        state.body = RequestBody::None;
         (state.status, state.sent)
     }
 
@@ -352,8 +352,9 @@ impl Exchange {
 
     /// Lets the app send `bytes` more. Not to be called with the driver locked.
     pub fn return_window(&self, bytes: usize) {
-        let route = self.state.lock().route;
-        if let (Some(route), true) = (route, bytes > 0) {
+        if bytes > 0
+            && let Some(route) = self.route()
+        {
             self.driver.return_window(route, bytes);
         }
     }

@@ -9,6 +9,7 @@ pub mod accept;
 pub mod conn;
 pub mod forwarded;
 pub mod head;
+pub mod noted;
 pub mod refuse;
 pub mod serve;
 mod stall;

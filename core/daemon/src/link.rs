@@ -238,11 +238,10 @@ impl Link {
 
     /// The slot of `stream` is free.
     pub fn ready(&mut self, stream: u64) {
-        let Some(record) = self.streams.get(&stream) else { return };
-        let ended = record.ended;
-        self.vacate(stream);
-        if ended {
-            self.forget(stream);
+        match self.streams.get(&stream) {
+            Some(record) if record.ended => drop(self.forget(stream)),
+            Some(_) => self.vacate(stream),
+            None => {}
         }
     }
 
@@ -251,6 +250,12 @@ impl Link {
     pub fn in_slot(&self, slot: u32) -> Option<&StreamRecord> {
         let stream = (*self.slots.get(slot as usize)?)?;
         self.streams.get(&stream)
+    }
+
+    /// Whether `stream` was sent ahead and no slot has it yet.
+    #[must_use]
+    pub fn is_early(&self, stream: u64) -> bool {
+        self.streams.get(&stream).is_some_and(|record| record.slot.is_none())
     }
 
     /// Whether a slot is taken by `stream`.

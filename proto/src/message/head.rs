@@ -86,11 +86,12 @@ fn header_fields<'a>(
     field: u8,
     headers: impl Iterator<Item = (&'a [u8], &'a [u8])>,
 ) {
-    for (name, value) in headers {
+    // Iterators that are put together of several run through each in turn this way.
+    headers.for_each(|(name, value)| {
         // Unlike a lone field, an element of a repeated one is written when it is empty, too.
         element(out, field, name);
         element(out, field, value);
-    }
+    });
 }
 
 fn bytes_field(out: &mut BytesMut, field: u8, value: &[u8]) {

@@ -25,7 +25,7 @@ const READ_SIZE: u64 = 64 * 1024;
 #[derive(Debug)]
 pub struct ResponseBuffer {
     budget: Arc<Budget>,
-    memory: VecDeque<Bytes>,
+    memory: Pieces,
     memory_len: usize,
     spool: Option<Spool>,
     /// Bytes of the spool that are on the disk, and those that were taken again.
@@ -37,6 +37,33 @@ pub struct ResponseBuffer {
     /// Nobody takes the body any more.
     discarded: bool,
     end: End,
+}
+
+/// Pieces in order. Most responses have one, which needs no room of its own here.
+#[derive(Debug, Default)]
+struct Pieces {
+    first: Option<Bytes>,
+    /// Empty where there is no first one.
+    others: VecDeque<Bytes>,
+}
+
+impl Pieces {
+    fn push(&mut self, piece: Bytes) {
+        match self.first {
+            Some(_) => self.others.push_back(piece),
+            None => self.first = Some(piece),
+        }
+    }
+
+    fn pop(&mut self) -> Option<Bytes> {
+        let first = self.first.take();
+        self.first = self.others.pop_front();
+        first
+    }
+
+    fn is_empty(&self) -> bool {
+        self.first.is_none()
+    }
 }
 
 /// How the body ends, once that is known.
@@ -89,7 +116,7 @@ impl ResponseBuffer {
     pub fn new(budget: Arc<Budget>) -> Self {
         Self {
             budget,
-            memory: VecDeque::new(),
+            memory: Pieces::default(),
             memory_len: 0,
             spool: None,
             spooled: 0,
@@ -114,7 +141,7 @@ impl ResponseBuffer {
             && self.budget.take_memory(data.len())
         {
             self.memory_len += data.len();
-            self.memory.push_back(data);
+            self.memory.push(data);
             return true;
         }
         self.held.push_back(data);
@@ -138,7 +165,7 @@ impl ResponseBuffer {
         self.discarded = true;
         self.budget.give_memory(self.memory_len);
         self.memory_len = 0;
-        self.memory.clear();
+        self.memory = Pieces::default();
         // A job that is under way has its own hold on the file.
         self.spool = None;
         self.spooled = 0;
@@ -151,7 +178,7 @@ impl ResponseBuffer {
         if matches!(self.end, End::Broken) {
             return Next::Broken;
         }
-        if let Some(data) = self.memory.pop_front() {
+        if let Some(data) = self.memory.pop() {
             self.memory_len -= data.len();
             self.budget.give_memory(data.len());
             return Next::Data { data, held: false };
@@ -224,7 +251,7 @@ impl ResponseBuffer {
         // One piece that is about to be sent: counted, even when the budget is used up.
         self.budget.force_memory(data.len());
         self.memory_len += data.len();
-        self.memory.push_back(data);
+        self.memory.push(data);
         self.forget_drained_disk();
     }
 

@@ -78,12 +78,12 @@ impl Drop for AppBody {
     /// hyper drops the body when it has taken all that the client can get; or when the
     /// connection ends before that.
     fn drop(&mut self) {
-        if !self.broken && (self.exchange.is_finished() || self.left == Some(0)) {
+        let (window, finished) = self.exchange.discard();
+        if !self.broken && (finished || self.left == Some(0)) {
             self.conn.delivering(self.exchange.id);
         } else {
             self.exchange.client_gone();
         }
-        let window = self.exchange.discard();
         self.exchange.return_window(window);
     }
 }

@@ -152,11 +152,11 @@ impl Driver {
             self.oob_header(inner, stream.slot.process);
         }
         match head::response(head) {
-            Ok(parts) => {
-                stream.exchange.respond(parts);
+            Ok((parts, declared)) => {
+                stream.exchange.respond(parts, declared);
                 // The old slot of a detached stream may run another request by now.
                 if !stream.detached {
-                    self.handle(inner, Input::ResponseStarted { slot: stream.slot });
+                    inner.started = Some(stream.slot);
                 }
             }
             Err(error) => {
@@ -173,7 +173,7 @@ impl Driver {
     fn lost(&self, inner: &mut Inner, process: ProcessId, number: u64) {
         let Some(link) = inner.links.get(&process) else { return };
         let in_slot = link.is_in_slot(number);
-        if link.early.contains(&number) {
+        if link.is_early(number) {
             tracing::warn!(%process, stream = number, "the process lost a request sent ahead");
             return self.early_returned(inner, process, number);
         }
@@ -222,6 +222,7 @@ impl Driver {
         (end, ready): (bool, bool),
         trailers: Option<HeaderMap>,
     ) {
+        let mut told = false;
         if end {
             inner.with_link(stream, |link, number| link.ended(number));
             match stream.exchange.complete(trailers) {
@@ -231,22 +232,31 @@ impl Driver {
                 }
                 Completion::Short => self.invalid(inner, stream, &InvalidResponse::Short),
                 completion => {
-                    let input = if stream.detached {
-                        let process = stream.slot.process;
-                        Input::DetachedComplete { process, request: stream.exchange.id }
-                    } else {
-                        Input::ResponseComplete { slot: stream.slot }
-                    };
-                    self.handle(inner, input);
-                    if completion == Completion::Delivered {
-                        self.handle(inner, Input::Delivered { request: stream.exchange.id });
-                    }
+                    told = ready && !stream.detached;
+                    self.complete(inner, stream, (told, completion));
                 }
             }
         }
-        if ready {
+        if ready && !told {
             inner.with_link(stream, |link, number| link.ready(number));
             self.handle(inner, Input::Ready { slot: stream.slot });
+        }
+    }
+
+    /// The client can have all of the response; `ready`: and the slot is free.
+    fn complete(&self, inner: &mut Inner, stream: &Stream, (ready, told): (bool, Completion)) {
+        let (slot, request) = (stream.slot, stream.exchange.id);
+        let input = if stream.detached {
+            Input::DetachedComplete { process: slot.process, request }
+        } else if ready {
+            inner.with_link(stream, |link, number| link.ready(number));
+            Input::Finished { slot }
+        } else {
+            Input::ResponseComplete { slot }
+        };
+        self.handle(inner, input);
+        if told == Completion::Delivered {
+            self.handle(inner, Input::Delivered { request });
         }
     }
 
@@ -272,8 +282,8 @@ fn receive_body(inner: &mut Inner, stream: &Stream, data: Bytes) {
 impl Inner {
     /// The stream that an event is about, if that was sent ahead and is in no slot yet.
     fn early_stream(&self, process: ProcessId, event: &CoreEvent) -> Option<u64> {
-        let early = &self.links.get(&process)?.early;
-        event.stream().filter(|stream| early.contains(stream))
+        let link = self.links.get(&process).filter(|link| !link.early.is_empty())?;
+        event.stream().filter(|stream| link.is_early(*stream))
     }
 
     fn stream(&self, process: ProcessId, number: u64) -> Option<Stream> {

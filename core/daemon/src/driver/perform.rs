@@ -106,11 +106,7 @@ impl Driver {
         (outcome, times): (Outcome, Times),
     ) {
         let exchange = inner.exchanges.remove(&request);
-        let (status, sent) = exchange.as_ref().map_or((503, 0), |exchange| exchange.sent());
-        // Its slot may keep the exchange for long.
-        if let Some(exchange) = &exchange {
-            exchange.forget_body();
-        }
+        let (status, sent) = exchange.as_ref().map_or((503, 0), |exchange| exchange.end());
         inner.stats.ended(inner.now, pool, &outcome, &times, status);
         if let Some(exchange) = exchange {
             let at = self.clock.unix_us(inner.now);

@@ -1,9 +1,11 @@
 //! Listening sockets: accepts connections and gives each a task.
 
+use std::future::{Future as _, poll_fn};
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
+use std::task::Poll;
 use std::time::Duration;
 
 use hyper::server::conn::http1;
@@ -166,9 +168,23 @@ pub(crate) async fn run_conn(front: Arc<Front>, conn: Arc<Conn>) {
     });
     let served = {
         let mut http = std::pin::pin!(builder(front.head_max).serve_connection(io, service));
-        tokio::select! {
-            served = http.as_mut() => served,
-            () = front.close_idle.cancelled() => {
+        let mut closing = std::pin::pin!(front.close_idle.cancelled());
+        let mut waits = false;
+        let served = poll_fn(|cx| {
+            if let Poll::Ready(served) = http.as_mut().poll(cx) {
+                return Poll::Ready(Some(served));
+            }
+            // This is polled several times per request, always by the same task: that it waits for
+            // the end as well is noted down once.
+            if !waits || front.leaving.load(Relaxed) {
+                waits = true;
+                return closing.as_mut().poll(cx).map(|()| None);
+            }
+            Poll::Pending
+        });
+        match served.await {
+            Some(served) => served,
+            None => {
                 http.as_mut().graceful_shutdown();
                 http.await
             }

@@ -248,8 +248,9 @@ impl Conn {
         if id == NOTHING {
             return;
         }
-        self.enter(if self.is_uploading() { Phase::Uploading } else { Phase::Idle });
-        if id != OWN_ANSWER && !self.driver.delivered(RequestId(id)) {
+        let phase = if self.is_uploading() { Phase::Uploading } else { Phase::Idle };
+        let now = self.enter(phase);
+        if id != OWN_ANSWER && !self.driver.delivered(RequestId(id), now) {
             let mut early = self.early.lock();
             early.retain(|request| self.driver.is_open(*request));
             early.push(RequestId(id));

@@ -7,9 +7,10 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::HeaderMap;
+use http::HeaderValue;
 use parking_lot::Mutex;
 
+use super::noted::{FORWARDED_FOR, Noted};
 use crate::config::TrustedProxies;
 
 /// Peers of which an ignored header was logged, at most. Beyond this nothing more is logged.
@@ -41,12 +42,12 @@ impl Forwarding {
     }
 
     /// The client of a request with these headers.
-    pub fn client(&self, peer: Option<SocketAddr>, headers: &HeaderMap) -> Client {
+    pub fn client(&self, peer: Option<SocketAddr>, noted: &Noted<'_>) -> Client {
         let peer_ip = peer.map(|peer| peer.ip().to_canonical());
         let port = peer.map_or(0, |peer| peer.port());
         let direct = Client { ip: peer_ip, port, https: false };
-        let proto = headers.get("x-forwarded-proto");
-        if proto.is_none() && !headers.contains_key("x-forwarded-for") {
+        let proto = noted.forwarded_proto;
+        if proto.is_none() && noted.forwarded_for.is_none() {
             return direct;
         }
         if !self.trusts(peer_ip) {
@@ -59,19 +60,24 @@ impl Forwarding {
             let first = proto.as_bytes().split(|byte| *byte == b',').next().unwrap_or_default();
             first.trim_ascii().eq_ignore_ascii_case(b"https")
         });
-        match self.forwarded_for(headers) {
+        let said = match noted.forwarded_for {
+            Some((value, false)) => self.last_stranger(std::iter::once(value)),
+            Some((_, true)) => {
+                self.last_stranger(noted.headers.get_all(FORWARDED_FOR).iter().rev())
+            }
+            None => None,
+        };
+        match said {
             Some(ip) => Client { ip: Some(ip), port: 0, https },
             None => Client { https, ..direct },
         }
     }
 
-    /// The rightmost address that is not a trusted proxy: what stands further left was written
-    /// by somebody unknown.
-    fn forwarded_for(&self, headers: &HeaderMap) -> Option<IpAddr> {
-        let values = headers.get_all("x-forwarded-for").into_iter();
-        let lines: Vec<&str> = values.filter_map(|value| value.to_str().ok()).collect();
-        let mut addresses =
-            lines.iter().rev().flat_map(|line| line.rsplit(',')).map(|text| text.trim().parse());
+    /// The rightmost address that is not a trusted proxy, of lines from the last one on: what
+    /// stands further left was written by somebody unknown.
+    fn last_stranger<'a>(&self, lines: impl Iterator<Item = &'a HeaderValue>) -> Option<IpAddr> {
+        let lines = lines.filter_map(|value| value.to_str().ok());
+        let mut addresses = lines.flat_map(|line| line.rsplit(',')).map(|text| text.trim().parse());
         let mut last = None;
         for address in &mut addresses {
             let ip: IpAddr = address.ok()?;
@@ -113,8 +119,8 @@ impl Forwarding {
 /// How long ago a proxy in front received the request, by `X-Request-Start` or `X-Queue-Start`:
 /// `t=` and a Unix time in seconds, milliseconds or microseconds, told apart by magnitude.
 #[must_use]
-pub fn upstream_time(headers: &HeaderMap, now_unix_us: u64) -> Option<Duration> {
-    let value = headers.get("x-request-start").or_else(|| headers.get("x-queue-start"))?;
+pub fn upstream_time(noted: &Noted<'_>, now_unix_us: u64) -> Option<Duration> {
+    let value = noted.request_start.or(noted.queue_start)?;
     let text = value.to_str().ok()?.trim();
     let number: f64 = text.strip_prefix("t=").unwrap_or(text).parse().ok()?;
     // Seconds since 1970 have ten digits until the year 2286.

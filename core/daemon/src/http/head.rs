@@ -16,6 +16,7 @@ use maitred_proto::message::{self, RequestHead, encode_request, reason};
 use thiserror::Error;
 
 use super::conn::Local;
+use super::noted::HEADER_OVERHEAD;
 use crate::body::upload::RequestBody;
 
 /// Bytes that a head may have on the link beyond its fields: keys, lengths, addresses.
@@ -32,6 +33,10 @@ pub struct RequestFacts {
     pub version: Version,
     /// As the client sent them.
     pub headers: HeaderMap,
+    /// Bytes that those take on the link, at most.
+    pub headers_len: usize,
+    /// There is a `Transfer-Encoding` among them.
+    pub is_chunked: bool,
     /// The client's word, or a fresh one.
     pub request_id: HeaderValue,
     /// The header in which the app finds a fresh one. It is not put among `headers`: twelve of
@@ -94,13 +99,12 @@ impl RequestFacts {
             Some(target) => target.len(),
             None => self.uri.to_string().len(),
         };
-        let headers: usize =
-            self.headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 8).sum();
         let added = self.request_id_header.as_ref();
-        let added = added.map_or(0, |name| name.as_str().len() + self.request_id.len() + 8);
+        let added =
+            added.map_or(0, |name| name.as_str().len() + self.request_id.len() + HEADER_OVERHEAD);
         // It goes out in a field of its own as well.
         let request_id = self.request_id.len();
-        uri + headers + added + request_id + HEAD_OVERHEAD <= HEAD_MAX
+        uri + self.headers_len + added + request_id + HEAD_OVERHEAD <= HEAD_MAX
     }
 
     /// The request target, where it is not in absolute form.
@@ -174,8 +178,7 @@ impl RequestFacts {
 
     /// A chunked body that is held whole gets a Content-Length: many apps read no other kind.
     fn length_to_add(&self, body: &RequestBody) -> Option<u64> {
-        let chunked = self.headers.contains_key(header::TRANSFER_ENCODING);
-        if chunked { body.held_len() } else { None }
+        if self.is_chunked { body.held_len() } else { None }
     }
 }
 
@@ -230,18 +233,21 @@ pub fn asks_for_oob(head: &message::Response) -> bool {
     names.any(|name| name.starts_with(b"!~") && name.eq_ignore_ascii_case(OOB_HEADER))
 }
 
-/// The app's response head, fit to be sent to a client.
+/// The app's response head, fit to be sent to a client, and its Content-Length.
 ///
 /// Headers about the connection belong to the core and are dropped (RFC 9110, 7.6.1), and so is
 /// whatever begins with `!~`: those are messages to the core.
 ///
 /// # Errors
 /// See [`InvalidResponse`].
-pub fn response(head: &message::Response) -> Result<response::Parts, InvalidResponse> {
+pub fn response(
+    head: &message::Response,
+) -> Result<(response::Parts, Option<u64>), InvalidResponse> {
     let status = u16::try_from(head.status).ok().filter(|status| (200..600).contains(status));
     let status = status.and_then(|status| StatusCode::from_u16(status).ok());
     let Some(status) = status else { return Err(InvalidResponse::Status(head.status)) };
     let mut headers = HeaderMap::with_capacity(head.headers.len() / 2 + 2);
+    let mut declared = None;
     for (name, value) in message::pairs(&head.headers) {
         if name.starts_with(b"!~") {
             continue;
@@ -255,28 +261,21 @@ pub fn response(head: &message::Response) -> Result<response::Parts, InvalidResp
         let Ok(value) = HeaderValue::from_maybe_shared(value.clone()) else {
             return Err(InvalidResponse::Value(name));
         };
+        if name == header::CONTENT_LENGTH && declared.replace(length_of(&value)?).is_some() {
+            return Err(InvalidResponse::ContentLength);
+        }
         headers.append(name, value);
     }
-    content_length(&headers)?;
     let mut parts = Response::new(()).into_parts().0;
     parts.status = status;
     parts.headers = headers;
-    Ok(parts)
+    Ok((parts, declared))
 }
 
-/// What the app says that its body is long.
-///
-/// # Errors
-/// When it says it twice, or not in digits (RFC 9110, 8.6).
-pub fn content_length(headers: &HeaderMap) -> Result<Option<u64>, InvalidResponse> {
-    let mut values = headers.get_all(header::CONTENT_LENGTH).into_iter();
-    let Some(first) = values.next() else { return Ok(None) };
-    let digits = first.to_str().ok().filter(|text| text.bytes().all(|b| b.is_ascii_digit()));
-    let length = digits.and_then(|text| text.parse().ok());
-    match (length, values.next()) {
-        (Some(length), None) => Ok(Some(length)),
-        _ => Err(InvalidResponse::ContentLength),
-    }
+/// A Content-Length in digits, as it has to be (RFC 9110, 8.6).
+fn length_of(value: &HeaderValue) -> Result<u64, InvalidResponse> {
+    let digits = value.to_str().ok().filter(|text| text.bytes().all(|b| b.is_ascii_digit()));
+    digits.and_then(|text| text.parse().ok()).ok_or(InvalidResponse::ContentLength)
 }
 
 fn is_hop_by_hop(name: &HeaderName) -> bool {

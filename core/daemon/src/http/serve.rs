@@ -4,6 +4,7 @@ use std::convert::Infallible;
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::time::Duration;
 
 use http::header::{self, HeaderName, HeaderValue};
 use http::{Method, Request, Response, StatusCode, Version, response};
@@ -14,8 +15,9 @@ use maitred_engine::time::Time;
 use tokio_util::sync::CancellationToken;
 
 use super::conn::Conn;
-use super::forwarded::{Forwarding, upstream_time};
+use super::forwarded::{Client, Forwarding, upstream_time};
 use super::head::RequestFacts;
+use super::noted::Noted;
 use super::refuse::OwnAnswer;
 use crate::body::client::ClientBody;
 use crate::body::response::{AppBody, ResponseBody};
@@ -67,10 +69,15 @@ pub async fn serve(
     let began = conn.begins();
     let (parts, incoming) = request.into_parts();
     let incoming = ClientBody::new(incoming, &conn);
-    let request_id = parts.headers.get(&front.request_id).cloned();
-    let request_id = request_id.unwrap_or_else(new_request_id);
-    let answered = match check(&parts).and_then(|()| front.health(&parts, incoming.is_some())) {
-        Ok(()) => front.answer(&conn, parts, (incoming, began), &request_id).await,
+    let noted = Noted::of(&parts.headers, &front.request_id);
+    let request_id = noted.request_id.cloned().unwrap_or_else(new_request_id);
+    let checked =
+        check(&parts, noted.hosts).and_then(|()| front.health(&parts, incoming.is_some()));
+    let answered = match checked {
+        Ok(()) => {
+            let said = Said::of(&noted, &front, &conn, began);
+            front.answer(&conn, (parts, said), (incoming, began), &request_id).await
+        }
         Err(own) => Err(front.own(own)),
     };
     let mut response = answered.unwrap_or_else(|own| {
@@ -85,8 +92,7 @@ pub async fn serve(
 }
 
 /// What hyper lets through although HTTP does not.
-fn check(parts: &http::request::Parts) -> Result<(), OwnAnswer> {
-    let hosts = parts.headers.get_all(header::HOST).iter().count();
+fn check(parts: &http::request::Parts, hosts: usize) -> Result<(), OwnAnswer> {
     // RFC 9112, 3.2: exactly one Host in HTTP/1.1.
     if hosts > 1 || (hosts == 0 && parts.version == Version::HTTP_11) {
         return Err(OwnAnswer::bad_request("host", "exactly one Host header is needed"));
@@ -97,32 +103,54 @@ fn check(parts: &http::request::Parts) -> Result<(), OwnAnswer> {
     Ok(())
 }
 
+/// What a request's headers say, without a hold on them.
+#[derive(Clone, Copy)]
+struct Said {
+    client: Client,
+    upstream: Option<Duration>,
+    has_id: bool,
+    is_chunked: bool,
+    len: usize,
+}
+
+impl Said {
+    fn of(noted: &Noted<'_>, front: &Front, conn: &Conn, began: Time) -> Self {
+        Self {
+            client: front.forwarding.client(conn.peer, noted),
+            upstream: upstream_time(noted, front.driver.clock.unix_us(began)),
+            has_id: noted.request_id.is_some(),
+            is_chunked: noted.is_chunked,
+            len: noted.len,
+        }
+    }
+}
+
 impl Front {
     async fn answer(
         self: &Arc<Self>,
         conn: &Arc<Conn>,
-        parts: http::request::Parts,
+        (parts, said): (http::request::Parts, Said),
         (incoming, began): (Option<ClientBody>, Time),
         request_id: &HeaderValue,
     ) -> Result<Response<ResponseBody>, OwnAnswer> {
         let settings = self.settings(conn, &parts);
-        let head = self.facts(conn, parts, began, request_id.clone());
+        let head = self.facts(conn, parts, said, request_id.clone());
         if !head.fits() {
             return Err(self.own(OwnAnswer::head_too_large()));
         }
         let id = self.driver.next_request();
-        let body = match incoming {
-            None => RequestBody::None,
+        let (body, now) = match incoming {
+            None => (RequestBody::None, began),
             // Boxed: only requests with a body pay for its state.
             Some(incoming) => Box::pin(self.take_body((id, settings), incoming, began)).await?,
         };
         let exchange = Exchange::new(&self.driver, (id, self.pool), settings, head, body);
         let mut waiting = Waiting { exchange: &exchange, answered: false };
-        self.driver.arrive(&exchange);
+        self.driver.arrive(&exchange, now);
         let answer = poll_fn(|cx| exchange.poll_answer(cx)).await;
         waiting.answered = true;
         match answer {
-            Answer::App(parts) => Ok(self.respond(conn, &exchange, *parts)),
+            Answer::App(parts) => Ok(self.respond(conn, &exchange, parts)),
             Answer::Refused(why, retry_after) => Err(OwnAnswer::refused(why, retry_after)),
             Answer::Failed(why) => Err(OwnAnswer::failed(why)),
             Answer::Upload(error) => Err(OwnAnswer::upload(&error)),
@@ -165,42 +193,43 @@ impl Front {
         &self,
         conn: &Conn,
         parts: http::request::Parts,
-        began: Time,
+        said: Said,
         request_id: HeaderValue,
     ) -> RequestFacts {
-        let client = self.forwarding.client(conn.peer, &parts.headers);
-        let upstream = upstream_time(&parts.headers, self.driver.clock.unix_us(began));
-        let has_id = parts.headers.contains_key(&self.request_id);
         RequestFacts {
             method: parts.method,
             uri: parts.uri,
             version: parts.version,
             headers: parts.headers,
+            headers_len: said.len,
+            is_chunked: said.is_chunked,
             request_id,
-            request_id_header: (!has_id).then(|| self.request_id.clone()),
-            client: client.ip,
-            client_port: client.port,
+            request_id_header: (!said.has_id).then(|| self.request_id.clone()),
+            client: said.client.ip,
+            client_port: said.client.port,
             local: conn.local.clone(),
-            https: client.https,
-            upstream,
+            https: said.client.https,
+            upstream: said.upstream,
         }
     }
 
-    /// Admission first, then the body: a client that is refused anyway sends none of it.
+    /// Admission first, then the body: a client that is refused anyway sends none of it. Returns
+    /// when it was held, too.
     async fn take_body(
         &self,
         (id, settings): (RequestId, RouteSettings),
         incoming: ClientBody,
         began: Time,
-    ) -> Result<RequestBody, OwnAnswer> {
+    ) -> Result<(RequestBody, Time), OwnAnswer> {
         if let Some((why, retry_after)) = self.driver.announce(id, self.pool, settings.class) {
             return Err(OwnAnswer::refused(why, retry_after).closing());
         }
         let taken =
             self.driver.uploads.take(incoming, settings.buffered, &self.driver.budget).await;
         let body = taken.map_err(|error| self.own(OwnAnswer::upload(&error)))?;
-        self.driver.uploaded(self.pool, self.driver.clock.now().since(began));
-        Ok(body)
+        let now = self.driver.clock.now();
+        self.driver.uploaded(self.pool, now.since(began));
+        Ok((body, now))
     }
 
     fn respond(
@@ -238,12 +267,23 @@ impl Drop for Waiting<'_> {
     }
 }
 
+/// Each byte in hexadecimal digits.
+const HEX: [[u8; 2]; 256] = {
+    let digits = b"0123456789abcdef";
+    let mut table = [[0; 2]; 256];
+    let mut byte = 0;
+    while byte < table.len() {
+        table[byte] = [digits[byte >> 4], digits[byte & 15]];
+        byte += 1;
+    }
+    table
+};
+
 /// 128 random bits in hexadecimal digits.
 fn new_request_id() -> HeaderValue {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
     let mut text = [0; 32];
     for (pair, byte) in text.chunks_exact_mut(2).zip(fastrand::u128(..).to_be_bytes()) {
-        pair.copy_from_slice(&[DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]);
+        pair.copy_from_slice(&HEX[usize::from(byte)]);
     }
     HeaderValue::from_bytes(&text).unwrap_or_else(|_| HeaderValue::from_static("-"))
 }

@@ -1,19 +1,25 @@
 //! Only trusted proxies are believed.
 
+use http::HeaderMap;
+
 use super::*;
 
 fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
     let mut map = HeaderMap::new();
     for (name, value) in pairs {
-        map.append(*name, http::HeaderValue::from_static(value));
+        map.append(*name, HeaderValue::from_static(value));
     }
     map
+}
+
+fn noted(headers: &HeaderMap) -> Noted<'_> {
+    Noted::of(headers, &http::HeaderName::from_static("x-request-id"))
 }
 
 fn client(peer: &str, pairs: &[(&'static str, &'static str)]) -> Client {
     let trusted = TrustedProxies::parse(&["127.0.0.0/8".into(), "10.0.0.0/8".into()]).unwrap();
     let peer: SocketAddr = peer.parse().unwrap();
-    Forwarding::new(trusted).client(Some(peer), &headers(pairs))
+    Forwarding::new(trusted).client(Some(peer), &noted(&headers(pairs)))
 }
 
 fn ip(text: &str) -> Option<IpAddr> {
@@ -58,17 +64,18 @@ fn upstream_time_is_read_in_seconds_milliseconds_and_microseconds() {
     let now = 1_700_000_000_250_000;
     for text in ["t=1700000000.000", "1700000000000", "t=1700000000000000"] {
         let map = headers(&[("x-request-start", text)]);
-        assert_eq!(upstream_time(&map, now), Some(Duration::from_millis(250)), "{text}");
+        assert_eq!(upstream_time(&noted(&map), now), Some(Duration::from_millis(250)), "{text}");
     }
     let map = headers(&[("x-queue-start", "t=1700000000.000")]);
-    assert_eq!(upstream_time(&map, now), Some(Duration::from_millis(250)));
+    assert_eq!(upstream_time(&noted(&map), now), Some(Duration::from_millis(250)));
     for text in ["", "t=", "yesterday", "12", "NaN"] {
-        assert_eq!(upstream_time(&headers(&[("x-request-start", text)]), now), None, "{text}");
+        let map = headers(&[("x-request-start", text)]);
+        assert_eq!(upstream_time(&noted(&map), now), None, "{text}");
     }
 }
 
 #[test]
 fn a_clock_that_is_ahead_does_not_make_time_run_backwards() {
     let map = headers(&[("x-request-start", "t=1700000001.000")]);
-    assert_eq!(upstream_time(&map, 1_700_000_000_000_000), Some(Duration::ZERO));
+    assert_eq!(upstream_time(&noted(&map), 1_700_000_000_000_000), Some(Duration::ZERO));
 }

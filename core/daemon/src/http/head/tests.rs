@@ -3,17 +3,22 @@
 use prost::Message;
 
 use super::*;
+use crate::http::noted::Noted;
 
 fn facts(headers: &[(&'static str, &'static str)]) -> RequestFacts {
     let mut map = HeaderMap::new();
     for (name, value) in headers {
         map.append(HeaderName::from_static(name), HeaderValue::from_static(value));
     }
+    let noted = Noted::of(&map, &HeaderName::from_static("x-request-id"));
+    let (headers_len, is_chunked) = (noted.len, noted.is_chunked);
     RequestFacts {
         method: Method::GET,
         uri: "/a%20b?c=d".parse().unwrap(),
         version: Version::HTTP_11,
         headers: map,
+        headers_len,
+        is_chunked,
         request_id: HeaderValue::from_static("abc"),
         request_id_header: None,
         client: Some("::ffff:192.0.2.7".parse().unwrap()),
@@ -22,6 +27,13 @@ fn facts(headers: &[(&'static str, &'static str)]) -> RequestFacts {
         https: true,
         upstream: Some(Duration::from_millis(3)),
     }
+}
+
+/// Adds a header to those that a request was read with.
+fn add(head: &mut RequestFacts, name: &'static str, len: usize) {
+    let value = HeaderValue::try_from("x".repeat(len)).unwrap();
+    head.headers.insert(name, value);
+    head.headers_len = Noted::of(&head.headers, &HeaderName::from_static("x-request-id")).len;
 }
 
 fn encoded(facts: &RequestFacts, body: &RequestBody) -> message::Request {
@@ -109,9 +121,10 @@ fn headers_of_the_connection_and_messages_to_the_core_reach_no_client() {
             ("Set-Cookie", "b=2"),
         ],
     );
-    let parts = response(&head).unwrap();
+    let (parts, declared) = response(&head).unwrap();
     let names: Vec<_> = parts.headers.keys().map(HeaderName::as_str).collect();
     assert_eq!(names, ["set-cookie"]);
+    assert_eq!(declared, None);
     assert_eq!(parts.headers.get_all("set-cookie").iter().count(), 2);
 }
 
@@ -134,7 +147,7 @@ fn a_response_that_could_split_or_smuggle_is_refused() {
 fn a_head_is_measured_before_it_is_admitted() {
     assert!(facts(&[("a", "b")]).fits());
     let mut large = facts(&[]);
-    large.headers.insert("a", HeaderValue::try_from("x".repeat(HEAD_MAX)).unwrap());
+    add(&mut large, "a", HEAD_MAX);
     assert!(!large.fits());
 }
 
@@ -153,7 +166,7 @@ fn a_head_that_fits_is_never_too_long_for_its_frame() {
         };
         for spare in [0, 200, HEAD_OVERHEAD, 2 * HEAD_OVERHEAD] {
             let padding = (HEAD_MAX + 100).saturating_sub(without_padding + spare);
-            head.headers.insert("x-padding", HeaderValue::try_from(long(padding)).unwrap());
+            add(&mut head, "x-padding", padding);
             let mut out = BytesMut::new();
             head.encode(&mut out, &RequestBody::None, Wait::over(Duration::ZERO));
             assert!(!head.fits() || out.len() <= HEAD_MAX, "{} bytes", out.len());
