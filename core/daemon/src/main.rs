@@ -14,6 +14,10 @@ use maitred::recipe::Wsgi;
 use maitred::run::{Plan, Unusable, serve};
 use maitred::status::client;
 
+/// Every request allocates a dozen times: docs/decisions/0012.
+#[global_allocator]
+static MEMORY: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let cli = Cli::try_parse().unwrap_or_else(|error| misunderstood(&error));
     run(cli).unwrap_or_else(|error| {
