@@ -322,6 +322,7 @@ impl Driver {
         self.lock_at(self.clock.now())
     }
 
+    /// The same at a time that was read a moment before. Time never goes back.
     fn lock_at(&self, now: Time) -> MutexGuard<'_, Inner> {
         let mut inner = self.inner.lock();
         inner.now = inner.now.max(now);

@@ -156,6 +156,8 @@ impl Driver {
                 stream.exchange.respond(parts, declared);
                 // The old slot of a detached stream may run another request by now.
                 if !stream.detached {
+                    // Another one may have begun in the same read.
+                    self.tell_start(inner);
                     inner.started = Some(stream.slot);
                 }
             }
@@ -222,7 +224,7 @@ impl Driver {
         (end, ready): (bool, bool),
         trailers: Option<HeaderMap>,
     ) {
-        let mut told = false;
+        let mut finished = false;
         if end {
             inner.with_link(stream, |link, number| link.ended(number));
             match stream.exchange.complete(trailers) {
@@ -232,30 +234,30 @@ impl Driver {
                 }
                 Completion::Short => self.invalid(inner, stream, &InvalidResponse::Short),
                 completion => {
-                    told = ready && !stream.detached;
-                    self.complete(inner, stream, (told, completion));
+                    finished = ready && !stream.detached;
+                    self.complete(inner, stream, finished, completion);
                 }
             }
         }
-        if ready && !told {
+        if ready && !finished {
             inner.with_link(stream, |link, number| link.ready(number));
             self.handle(inner, Input::Ready { slot: stream.slot });
         }
     }
 
-    /// The client can have all of the response; `ready`: and the slot is free.
-    fn complete(&self, inner: &mut Inner, stream: &Stream, (ready, told): (bool, Completion)) {
+    /// The client can have all of the response; `finished`: and the slot is free.
+    fn complete(&self, inner: &mut Inner, stream: &Stream, finished: bool, completion: Completion) {
         let (slot, request) = (stream.slot, stream.exchange.id);
         let input = if stream.detached {
             Input::DetachedComplete { process: slot.process, request }
-        } else if ready {
+        } else if finished {
             inner.with_link(stream, |link, number| link.ready(number));
             Input::Finished { slot }
         } else {
             Input::ResponseComplete { slot }
         };
         self.handle(inner, input);
-        if told == Completion::Delivered {
+        if completion == Completion::Delivered {
             self.handle(inner, Input::Delivered { request });
         }
     }

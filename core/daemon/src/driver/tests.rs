@@ -136,6 +136,24 @@ async fn a_detached_response_does_not_mark_the_request_in_its_old_slot() {
 }
 
 #[tokio::test]
+async fn all_that_began_in_one_read_have_begun() {
+    let mut play = Play::new(3, MEMORY);
+    let (_first, _second, _third) =
+        (play.client(GET).await, play.client(GET).await, play.client(GET).await);
+    let mut streams = [0; 3];
+    streams[0] = play.request(0).await;
+    streams[1] = play.request(streams[0]).await;
+    streams[2] = play.request(streams[1]).await;
+    play.app.respond(streams[0], 200, &[]);
+    play.app.body(streams[0], b"a");
+    play.app.respond(streams[1], 200, &[]);
+    play.app.tell(&play.driver);
+    play.driver.link_lost(play.app.id);
+    // What has begun cannot be begun again elsewhere; the third one may.
+    assert_eq!(play.outcomes(), ((0, 0, 2), 1));
+}
+
+#[tokio::test]
 async fn a_detached_response_that_its_process_lost_has_failed() {
     let mut play = Play::new(1, MEMORY);
     let mut client = play.client(GET).await;

@@ -170,19 +170,19 @@ pub(crate) async fn run_conn(front: Arc<Front>, conn: Arc<Conn>) {
         let mut http = std::pin::pin!(builder(front.head_max).serve_connection(io, service));
         let mut closing = std::pin::pin!(front.close_idle.cancelled());
         let mut waits = false;
-        let served = poll_fn(|cx| {
+        let ended = poll_fn(|cx| {
             if let Poll::Ready(served) = http.as_mut().poll(cx) {
                 return Poll::Ready(Some(served));
             }
-            // This is polled several times per request, always by the same task: that it waits for
-            // the end as well is noted down once.
+            // Polled several times per request, and always by the same task: so once is enough to
+            // be woken by it, and it cannot be ready while `leaving` is not set.
             if !waits || front.leaving.load(Relaxed) {
                 waits = true;
                 return closing.as_mut().poll(cx).map(|()| None);
             }
             Poll::Pending
         });
-        match served.await {
+        match ended.await {
             Some(served) => served,
             None => {
                 http.as_mut().graceful_shutdown();

@@ -53,7 +53,7 @@ pub struct Front {
     pub server_timing: bool,
     /// The core is leaving: every answer closes its connection.
     pub leaving: AtomicBool,
-    /// Idle connections are closed.
+    /// Idle connections are closed. Cancelled only once `leaving` is set: that is looked at first.
     pub close_idle: CancellationToken,
 }
 
