@@ -13,7 +13,7 @@ use crate::id::{PoolId, ProcessId, RequestId, SlotId};
 use crate::request::Place;
 
 impl Engine {
-    /// Hands out requests until none that waits may go anywhere.
+    /// Does what can be done for those that wait, and notes how many are left.
     pub(crate) fn dispatch(&mut self, pool: PoolId) {
         let record = &self.pools[&pool];
         let any = record.waiting() > 0 || record.isolated.is_some();
@@ -32,6 +32,7 @@ impl Engine {
         record.note_overload(now);
     }
 
+    /// Hands out requests until none that waits may go anywhere.
     fn hand_out(&mut self, pool: PoolId) {
         loop {
             while self.dispatch_suspect(pool)

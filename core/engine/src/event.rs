@@ -37,12 +37,12 @@ pub enum Input {
     ResponseStarted { slot: SlotId },
     /// The response is complete: the client can have all of it.
     ResponseComplete { slot: SlotId },
-    /// [`Self::ResponseComplete`] and [`Self::Ready`] in one frame, as most requests end. Whether
-    /// or not [`Self::ResponseStarted`] was told.
+    /// [`Self::ResponseComplete`] and [`Self::Ready`] in one frame, as most requests end.
     Finished { slot: SlotId },
     /// The response ends here and is broken, whether or not it had started.
     ResponseAborted { slot: SlotId, why: Abort },
-    /// The app says that the slot is free. It was deferred until now.
+    /// The app says that the slot is free. Told with the `now` of what ended its response, it did
+    /// not defer.
     Ready { slot: SlotId },
     /// A long stream gave its slot back; its response lives on without it.
     Detached { slot: SlotId },

@@ -110,7 +110,7 @@ impl Engine {
         self.requests.get(&request).is_some_and(|record| record.place == Place::Detached(process))
     }
 
-    /// The only word that makes a slot idle.
+    /// The word that makes a slot idle.
     pub(crate) fn ready(&mut self, slot: SlotId) {
         match self.slot(slot) {
             Some(Slot::Deferred { request, since, service }) => {
@@ -199,8 +199,8 @@ impl Engine {
             let pool = self.pool(record.pool);
             pool.unqueue(request);
             pool.note_wait(times.wait);
-            // There is room for another one. Nothing else can be done for a pool because of an
-            // outcome: a slot that works on is still taken.
+            // The line is shorter. Any other outcome changes nothing for the pool: a slot that
+            // works on is still taken.
             self.touch(record.pool);
         }
         let pool = self.pool(record.pool);

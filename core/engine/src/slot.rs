@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   Idle ──dispatch──▶ Running ──response complete, aborted or detached──▶ Deferred
-//!    ▲                   │ bounced, reconciled                                │
+//!    ▲                   │ finished, bounced, reconciled                      │
 //!    └───────────────────┴──────────────────── ready, reconciled ◀────────────┘
 //! ```
 //! A slot keeps the number of its request although that may have had its outcome long ago (its

@@ -63,6 +63,20 @@ impl<'a> Serializer for &'a mut Digest {
         serialize_u8: u8, serialize_u16: u16, serialize_u32: u32, serialize_u64: u64
     }
 
+    fn serialize_i128(self, value: i128) -> Result {
+        self.serialize_u128(value as u128)
+    }
+
+    fn serialize_u128(self, value: u128) -> Result {
+        self.fold(value as u64);
+        self.fold((value >> u64::BITS) as u64);
+        Ok(())
+    }
+
+    fn is_human_readable(&self) -> bool {
+        false
+    }
+
     fn serialize_f32(self, value: f32) -> Result {
         self.serialize_u32(value.to_bits())
     }

@@ -17,7 +17,7 @@ use crate::{FORMAT, MAGIC};
 /// seven seconds of a core that has all it can do and an hour of a quiet one.
 const SEGMENT_BYTES: usize = 4 << 20;
 
-/// Bytes of an entry that is written at one go. 64: all but those with texts or settings in them.
+/// Bytes of an entry that is written at one go. 64: all but those with texts, lists or settings.
 const SHORT_LEN: usize = 64;
 
 /// Remembers what an engine was told lately.

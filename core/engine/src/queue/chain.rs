@@ -41,8 +41,8 @@ pub(super) struct Link {
     pub(super) after: Option<Spot>,
 }
 
-/// The table. Each request in it is in one chain by age and one by entry. It is looked up by its
-/// number once; from there on chains lead from spot to spot.
+/// The table. Each request in it is in one chain by age and one by entry. A request is looked up by
+/// its number once; from there on chains lead from spot to spot.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(super) struct Nodes {
     spots: IndexMap<RequestId, Spot, FxBuildHasher>,
@@ -94,6 +94,11 @@ impl Nodes {
     /// Forgets a request that is in no chain any more.
     pub(super) fn forget(&mut self, request: RequestId) {
         self.free.extend(self.spots.swap_remove(&request));
+        if self.spots.is_empty() {
+            // What is recorded of the state does not grow with the longest queue that ever was.
+            self.nodes.clear();
+            self.free.clear();
+        }
     }
 
     pub(super) fn set_owner(&mut self, spot: Spot, owner: Option<ProcessId>) {

@@ -88,7 +88,7 @@ impl Queue {
         chosen
     }
 
-    /// Puts spots of one class, oldest first and in no line, where their age belongs.
+    /// Puts requests of one class, oldest first and in no line, where their age belongs.
     fn merge(&mut self, owner: Option<ProcessId>, class: Class, spots: &[Spot]) {
         let Self { nodes, lines, .. } = self;
         lines.change(owner, |line| {
