@@ -18,9 +18,10 @@ use super::{Body, Ending, Request};
 /// costs 10 to 30, which a shorter request does not earn back.
 const SHORT: Duration = Duration::from_micros(100);
 
-/// What a longer request counts as. Twice that: a thread that was kept from its processor for
-/// milliseconds says nothing of its requests, and six long ones in a row are believed.
-const TOOK_MAX: Duration = Duration::from_micros(200);
+/// What a longer request counts as. 700 us: a thread that was kept from its processor for
+/// milliseconds says nothing of its requests, so that one such time must not outweigh the short
+/// ones before it; two long ones in a row do, and so does one in seven.
+const TOOK_MAX: Duration = Duration::from_micros(700);
 
 /// How much of the estimate each request replaces: an eighth, so that a dozen requests settle
 /// it and a single odd one does not upset it.
@@ -309,11 +310,19 @@ mod tests {
     }
 
     #[test]
-    fn a_row_of_long_requests_is_believed_and_so_are_short_ones_after_it() {
+    fn two_long_requests_in_a_row_are_believed_and_so_are_short_ones_after_them() {
         let mut state = short();
-        run(&mut state, [1_000; 6]);
+        run(&mut state, [1_000; 2]);
         assert!(!state.is_short());
         run(&mut state, [10; 8]);
         assert!(state.is_short());
+    }
+
+    #[test]
+    fn among_short_requests_one_long_one_in_five_is_believed() {
+        let mut state = short();
+        let mix = [10, 10, 10, 10, 50_000];
+        run(&mut state, mix.into_iter().cycle().take(50));
+        assert!(!state.is_short());
     }
 }
