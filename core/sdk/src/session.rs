@@ -7,6 +7,7 @@
 //! shared by all requests that came together.
 
 mod interrupt;
+mod kept;
 mod oob;
 mod response;
 pub(crate) mod socket;
@@ -128,7 +129,7 @@ pub(crate) struct Shared {
     pub(crate) oob: Condvar,
     /// The minder sleeps here when the session is over.
     pub(crate) leaving: Condvar,
-    /// How long bytes may be held for ready.
+    /// How long a complete response may wait for what shares its write.
     pub(crate) merge: Duration,
 }
 
@@ -191,6 +192,9 @@ impl Session {
 
     /// Says that slot number `slot` (from 0) is idle, sends what its last request left to send,
     /// and waits for the next one. `None`: the session is over. Call it without the host's lock.
+    ///
+    /// Where the next one is there already, and such requests are over in microseconds, what is
+    /// to be sent may wait for it: as long as the core allows (plus a tick of the minder).
     ///
     /// A request that the slot did not finish is broken off first.
     ///
@@ -309,19 +313,25 @@ impl Shared {
         let mut state = self.state.lock();
         let mut now = Instant::now();
         state.came_back(slot, now);
-        self.flush(&mut state);
-        if state.has_ahead() && now.saturating_duration_since(state.heard_at) > HEARD_MAX {
-            // It was kept while the slot was busy, and may be wanted no more: what the core has
-            // said since is heard first.
-            self.read_at_once(&mut state);
-        }
         loop {
+            if !state.may_keep(now, self.merge) {
+                self.flush(&mut state);
+            }
+            if state.has_ahead() && now.saturating_duration_since(state.heard_at) > HEARD_MAX {
+                // It lay here while the slot was busy, and may be wanted no more: what the core
+                // has said since is heard first.
+                self.read_at_once(&mut state);
+            }
             if state.ending.is_some() {
                 return None;
             }
             if let Some(request) = state.claim(slot, now) {
                 self.share(&mut state);
                 return Some(request);
+            }
+            if state.has_kept() {
+                // The request that it was kept for was taken back.
+                continue;
             }
             match state.reader.take() {
                 Some(reader) => {

@@ -10,7 +10,7 @@ use maitred_sdk::message::{Reject, outcome, reason};
 use maitred_sdk::{
     Body, ConnectError, Ending, Error, Hold, OobOutcome, OobWish, Session, parse_token,
 };
-use support::{head, pair, refused};
+use support::{Core, head, pair, refused};
 
 /// What the core allows an end to wait where a test wants it to be held for good.
 const LONG_US: u32 = 3_600_000_000;
@@ -218,6 +218,98 @@ fn an_end_that_is_held_too_long_is_sent_by_the_minder() {
         session.ready(stream, 3).unwrap();
         session.flush().unwrap();
         assert_eq!(core.answer(stream).failed, 3);
+    }
+}
+
+/// Two requests, and one that was sent ahead, that are in the process when the first of them is
+/// given to slot 0; the minder is awake.
+fn at_hand(session: &Session, core: &mut Core) -> [u64; 3] {
+    let streams = [core.request(), core.request(), core.request_early(1)];
+    let pongs = core.pongs;
+    core.link.ping();
+    core.write();
+    // Who answers has read the requests before; while no slot asks, that is the minder.
+    core.until(|core| core.pongs > pongs);
+    let request = session.next(0).expect("a slot").expect("the core is there");
+    assert_eq!(request.stream, streams[0]);
+    streams
+}
+
+#[test]
+fn a_short_request_is_finished_before_the_one_before_it_is_written() {
+    let (session, mut core) = pair(2, LONG_US);
+    let mut kept = 0;
+    for _ in 0..50 {
+        let [first, second, ahead] = at_hand(&session, &mut core);
+        session.reply(first, head(200), b"hello").unwrap();
+        assert_eq!(session.next(0).unwrap().unwrap().stream, second);
+        core.look();
+        // The minder may have been there, by chance.
+        kept += usize::from(!core.answers[&first].ended);
+        session.reply(second, head(200), b"hello").unwrap();
+        assert_eq!(session.next(0).unwrap().unwrap().stream, ahead);
+        for stream in [first, second] {
+            assert_eq!(core.answer(stream).readies, 1);
+        }
+        session.reply(ahead, head(200), b"").unwrap();
+        session.flush().unwrap();
+        core.answer(ahead);
+    }
+    assert!(kept > 0);
+}
+
+#[test]
+fn what_is_kept_for_a_request_that_takes_long_is_sent_by_the_minder() {
+    let (session, mut core) = pair(2, LONG_US);
+    let [first, second, _] = at_hand(&session, &mut core);
+    session.reply(first, head(200), b"hello").unwrap();
+    assert_eq!(session.next(0).unwrap().unwrap().stream, second);
+    // The second one never ends.
+    assert_eq!(core.answer(first).readies, 1);
+}
+
+#[test]
+fn what_is_kept_for_a_request_that_is_taken_back_is_sent() {
+    let (session, mut core) = pair(2, LONG_US);
+    for _ in 0..20 {
+        let [first, second, ahead] = at_hand(&session, &mut core);
+        session.reply(first, head(200), b"").unwrap();
+        assert_eq!(session.next(0).unwrap().unwrap().stream, second);
+        // With this a slot is free for the one that was sent ahead, and the second could be kept.
+        session.flush().unwrap();
+        core.link.cancel(ahead, reason::CLIENT_GONE);
+        core.write();
+        // As long as the core's last word is fresh, the slot goes by that.
+        thread::sleep(Duration::from_millis(1));
+        session.reply(second, head(200), b"").unwrap();
+        thread::scope(|scope| {
+            let next = scope.spawn(|| session.next(0).unwrap().unwrap().stream);
+            assert_eq!(core.answer(second).readies, 1);
+            assert!(core.answer(ahead).aborted);
+            let last = core.request();
+            assert_eq!(next.join().unwrap(), last);
+            session.reply(last, head(200), b"").unwrap();
+            session.flush().unwrap();
+            core.answer(last);
+        });
+    }
+}
+
+#[test]
+fn a_request_that_was_sent_ahead_is_given_out_after_a_ready_was_written() {
+    let (session, mut core) = pair(2, LONG_US);
+    for _ in 0..50 {
+        let [first, second, ahead] = at_hand(&session, &mut core);
+        session.reply(first, head(200), b"").unwrap();
+        assert_eq!(session.next(0).unwrap().unwrap().stream, second);
+        session.reply(second, head(200), b"").unwrap();
+        assert_eq!(session.next(0).unwrap().unwrap().stream, ahead);
+        core.look();
+        let is_written = |stream| core.answers[stream].readies > 0;
+        assert!([first, second].iter().any(is_written), "to the core both slots run something");
+        session.reply(ahead, head(200), b"").unwrap();
+        session.flush().unwrap();
+        core.answer(ahead);
     }
 }
 

@@ -58,7 +58,7 @@ pub struct Welcome {
     /// the core's number for this process
     #[prost(uint64, tag = "5")]
     pub process: u64,
-    /// how long END may wait for READY, in microseconds
+    /// how long END and READY may wait to share a write, in microseconds
     #[prost(uint32, tag = "6")]
     pub ready_merge_us: u32,
     /// those of Hello that the core knows too

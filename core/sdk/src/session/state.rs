@@ -9,6 +9,7 @@ use maitred_proto::message::{self, Abort, Ready, reason};
 use rustc_hash::FxHashMap;
 
 use super::interrupt::Handler;
+use super::kept::Kept;
 use super::oob::Oob;
 use super::socket::{Reader, monotonic_us};
 use super::{Body, Ending, Request};
@@ -58,6 +59,9 @@ pub(crate) struct State {
     pub(crate) abandoned: bool,
     /// How long requests of this process hold their slot, smoothed.
     occupancy: Duration,
+    /// How many slots run something.
+    running: usize,
+    kept: Kept,
     /// When the host's own code last gave a sign of life.
     seen: Instant,
 }
@@ -119,6 +123,8 @@ impl State {
             ending: None,
             abandoned: false,
             occupancy: Duration::ZERO,
+            running: 0,
+            kept: Kept::default(),
             seen: Instant::now(),
         }
     }
@@ -141,6 +147,8 @@ impl State {
     pub(crate) fn came_back(&mut self, slot: usize, now: Instant) {
         self.seen = now;
         let Some((stream, given)) = self.slots[slot].current.take() else { return };
+        self.running -= 1;
+        self.kept.add(now);
         let took = now.saturating_duration_since(given).min(TOOK_MAX);
         self.occupancy = (self.occupancy * (SMOOTHING - 1) + took) / SMOOTHING;
         // A host that finished properly left nothing behind.
@@ -159,6 +167,25 @@ impl State {
         }
     }
 
+    /// Whether what slots finished may wait for the request that is next: the core knows it to
+    /// be in a slot, without any READY that is kept, and the minder writes if it takes long.
+    pub(crate) fn may_keep(&self, now: Instant, limit: Duration) -> bool {
+        self.ticking
+            && !self.offered.is_empty()
+            && self.running + self.kept.slots() < self.slots.len()
+            && self.kept.may_wait(now, self.occupancy, limit, self.link.transmit().len())
+    }
+
+    /// Whether slots finished what was not written yet.
+    pub(crate) const fn has_kept(&self) -> bool {
+        self.kept.slots() > 0
+    }
+
+    /// All is written, or there is no use in writing.
+    pub(crate) fn wrote(&mut self) {
+        self.kept = Kept::default();
+    }
+
     /// The slot that runs a stream, be it its request or its deferred work.
     pub(crate) fn slot_of(&self, stream: u64) -> Option<usize> {
         let runs = |slot: &Slot| slot.current.is_some_and(|(current, _)| current == stream);
@@ -175,6 +202,7 @@ impl State {
         let (stream, mut head) = self.offered.pop_front()?;
         end_wait(&mut head);
         self.slots[slot].current = Some((stream, now));
+        self.running += 1;
         self.last_given = stream;
         self.seen = now;
         let open = self.streams.get_mut(&stream);
@@ -291,7 +319,8 @@ mod tests {
     fn run(state: &mut State, requests: impl IntoIterator<Item = u64>) {
         for took in requests {
             let given = Instant::now();
-            state.slots[0].current = Some((2, given));
+            state.offered.push_back((2, message::Request::default()));
+            state.claim(0, given);
             state.came_back(0, given + Duration::from_micros(took));
         }
     }

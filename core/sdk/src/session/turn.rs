@@ -137,9 +137,10 @@ impl Shared {
                 Ok(Some(n)) => state.link.transmitted(n),
                 Ok(None) => return false,
                 // The reader finds out why.
-                Err(_) => return true,
+                Err(_) => break,
             }
         }
+        state.wrote();
         true
     }
 

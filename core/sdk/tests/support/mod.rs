@@ -13,6 +13,7 @@ use maitred_proto::message::{
 };
 use maitred_sdk::message::{Hello, ResponseHead};
 use maitred_sdk::{Connect, ConnectError, Session};
+use rustix::net::RecvFlags;
 
 /// What one request got for an answer.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
@@ -177,6 +178,17 @@ impl Core {
         while self.link.wants_transmit() {
             let n = self.socket.write(self.link.transmit()).expect("the process takes it");
             self.link.transmitted(n);
+        }
+    }
+
+    /// Takes in what is here, without waiting.
+    pub(crate) fn look(&mut self) {
+        self.socket.set_nonblocking(true).expect("a socket");
+        let mut byte = [0];
+        let is_there = rustix::net::recv(&self.socket, &mut byte, RecvFlags::PEEK).is_ok();
+        self.socket.set_nonblocking(false).expect("a socket");
+        if is_there {
+            self.read();
         }
     }
 

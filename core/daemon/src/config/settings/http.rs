@@ -95,7 +95,8 @@ pub(super) const HTTP: &[Setting] = &[
         Kind::Integer,
         Value("50"),
         "",
-        "Microseconds that a complete response may wait for the word that its slot is free, so \
-         that both share one write. 0: never.",
+        "Microseconds that a complete response may wait in its process for what shares its write: \
+         the word that its slot is free, and responses of other requests that are there already \
+         and short. 0: never.",
     ),
 ];
