@@ -68,6 +68,14 @@ def decode(payload: bytes) -> dict[int, list]:
     return fields
 
 
+def wait_for(condition, what: str) -> None:
+    """Waits for something outside the link, such as a file that the app makes."""
+    deadline = time.monotonic() + PATIENCE_S
+    while not condition():
+        assert time.monotonic() < deadline, what
+        time.sleep(0.002)
+
+
 class Answer:
     """What a process said about one request."""
 

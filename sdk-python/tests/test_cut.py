@@ -5,7 +5,7 @@ import time
 from types import SimpleNamespace
 
 import pytest
-from fake_core import CANCEL, DRAIN, encode
+from fake_core import CANCEL, DRAIN, encode, wait_for
 from maitred import DeferredCut, _cut, _hooks
 
 SHUTDOWN = 3
@@ -44,13 +44,6 @@ APP = """
 """
 
 
-def until(condition, what):
-    deadline = time.monotonic() + 10
-    while not condition():
-        assert time.monotonic() < deadline, what
-        time.sleep(0.002)
-
-
 def told(core):
     file = core.stderr_path.parent / "told"
     return sorted(file.read_text().splitlines()) if file.exists() else []
@@ -72,7 +65,7 @@ def test_work_that_is_cut_is_told_to_every_hook_before_the_process_ends(start):
     held = core.request("/hold", request_id="id-3")
     folder = core.stderr_path.parent
     for name in ("closing", "working", "holding"):
-        until((folder / name).exists, "it runs")
+        wait_for((folder / name).exists, "it runs")
     end(core, [close, after])
     cut = [
         "DeferredCut after_response|id-2|GET|/after cut with its process: work and 1 more",
@@ -80,7 +73,7 @@ def test_work_that_is_cut_is_told_to_every_hook_before_the_process_ends(start):
         "fails is told",
         "fails is told",
     ]
-    until(lambda: told(core) == cut, "each is told once, and the request not at all")
+    wait_for(lambda: told(core) == cut, "each is told once, and the request not at all")
     (folder / "go").touch()
     for stream in (close, after, held):
         core.answer(stream)
@@ -93,10 +86,10 @@ def test_work_that_is_cut_is_told_to_every_hook_before_the_process_ends(start):
 def test_work_is_told_too_when_the_core_has_let_go_of_its_process(start):
     core = start(APP)
     core.request("/after", request_id="id-2")
-    until((core.stderr_path.parent / "working").exists, "it runs")
+    wait_for((core.stderr_path.parent / "working").exists, "it runs")
     core.link.close()
     core.process.send_signal(signal.SIGTERM)
-    until(lambda: len(told(core)) == 2, "both hooks are told")
+    wait_for(lambda: len(told(core)) == 2, "both hooks are told")
 
 
 # What decides, without a process.

@@ -4,7 +4,7 @@ import re
 import time
 from pathlib import Path
 
-from fake_core import CANCEL, INTERRUPT, PING, encode
+from fake_core import CANCEL, INTERRUPT, PING, encode, wait_for
 
 DUMP, RAISE = 1, 2
 DEADLINE = 2
@@ -35,13 +35,6 @@ APP = """
 """
 
 
-def until(condition, what):
-    deadline = time.monotonic() + 10
-    while not condition():
-        assert time.monotonic() < deadline, what
-        time.sleep(0.002)
-
-
 def folder(core):
     return core.stderr_path.parent
 
@@ -49,7 +42,7 @@ def folder(core):
 def held(core, path="/hold"):
     """Starts something that goes on until it is let go."""
     stream = core.request(path, request_id="id-7")
-    until((folder(core) / "holding").exists, "it runs")
+    wait_for((folder(core) / "holding").exists, "it runs")
     return stream
 
 
@@ -72,14 +65,14 @@ def interrupted(core):
                 pass  # It has just ended.
         return names
 
-    until(lambda: "maitred-interru" not in names(), "the interruption is over")
+    wait_for(lambda: "maitred-interru" not in names(), "the interruption is over")
 
 
 def test_a_dump_names_the_request_and_shows_where_it_is(start):
     core = start(APP, slots=2)
     stream = held(core)
     interrupt(core, stream, DUMP)
-    until(lambda: "in held_here" in core.stderr(), "the stacks are in the log")
+    wait_for(lambda: "in held_here" in core.stderr(), "the stacks are in the log")
     interrupted(core)
     lines = core.stderr().splitlines()
     assert lines[0] == "maitred: stacks of all threads"
@@ -94,7 +87,7 @@ def test_deferred_work_shows_its_stack_too(start):
     core = start(APP)
     stream = held(core, "/after")
     interrupt(core, stream, DUMP)
-    until(lambda: "request id-7, which takes too long" in core.stderr(), "the stacks")
+    wait_for(lambda: "request id-7, which takes too long" in core.stderr(), "the stacks")
     assert "in held_here" in core.stderr()
     (folder(core) / "go").touch()
     core.answer(stream)
@@ -104,7 +97,7 @@ def test_stacks_are_shown_while_native_code_holds_the_lock(start):
     core = start(APP)
     stream = held(core, "/lock")
     interrupt(core, stream, DUMP)
-    until(lambda: "in app" in core.stderr(), "the stacks are in the log")
+    wait_for(lambda: "in app" in core.stderr(), "the stacks are in the log")
     assert "without the interpreter's lock" in core.stderr()
 
 
@@ -161,7 +154,7 @@ def test_a_host_is_alive_however_long_its_slots_are_busy(start):
         return sum(later < age for age, later in zip(ages, ages[1:]))
 
     # The main thread says so once a second, whatever the slots do.
-    until(lambda: signs() >= 2, "it gives signs of life")
+    wait_for(lambda: signs() >= 2, "it gives signs of life")
     (folder(core) / "go").touch()
     core.answer(stream)
 
@@ -174,4 +167,4 @@ def test_a_host_whose_lock_is_held_is_silent(start):
         interrupted(core)
         return core.pongs[-1].get(3, [0])[0]
 
-    until(lambda: age() > 1500, "its age rises, although the process answers")
+    wait_for(lambda: age() > 1500, "its age rises, although the process answers")

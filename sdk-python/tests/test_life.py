@@ -5,7 +5,7 @@ import signal
 import time
 
 import pytest
-from fake_core import CANCEL, DRAIN, PING, REJECT, TOKEN, encode
+from fake_core import CANCEL, DRAIN, PING, REJECT, TOKEN, encode, wait_for
 
 HELLO = """
     import atexit, os, signal, sys, threading, time
@@ -25,17 +25,10 @@ def folder(core):
     return core.stderr_path.parent
 
 
-def until_exists(path):
-    deadline = time.monotonic() + 10
-    while not path.exists():
-        assert time.monotonic() < deadline, f"{path} did not appear"
-        time.sleep(0.001)
-
-
 def held(core):
     """Starts a request that runs until it is let go."""
     stream = core.request("/wait")
-    until_exists(folder(core) / "waiting")
+    wait_for((folder(core) / "waiting").exists, "it runs")
     return stream
 
 
@@ -118,7 +111,7 @@ def test_a_ping_is_answered_while_the_interpreter_is_stuck(start):
             return [b"unstuck"]
     """)
     stream = core.request("/")
-    until_exists(folder(core) / "waiting")
+    wait_for((folder(core) / "waiting").exists, "it runs")
     core.send(PING, 0, encode([(1, stream)]))
     core.until(lambda: core.pongs)
     assert core.answers[stream].status == 0, "the host was still stuck"
@@ -160,7 +153,7 @@ def test_term_while_the_link_is_made_is_not_lost(start):
 
 def test_term_while_the_app_is_loaded_ends_the_process(start):
     core = start("import time\nopen('waiting', 'w').close()\ntime.sleep(60)\n", welcome=False)
-    until_exists(folder(core) / "waiting")
+    wait_for((folder(core) / "waiting").exists, "it runs")
     core.process.send_signal(signal.SIGTERM)
     assert core.process.wait(10) == -signal.SIGTERM
 
@@ -200,7 +193,7 @@ def test_a_process_that_is_stuck_leaves_too_when_its_core_is_gone(start):
             ctypes.PyDLL(None).sleep(60)
     """)
     core.request("/")
-    until_exists(folder(core) / "waiting")
+    wait_for((folder(core) / "waiting").exists, "it runs")
     core.link.close()
     assert core.process.wait(10) == 70
 
@@ -238,7 +231,7 @@ def test_a_fork_keeps_the_link_of_a_dead_parent_not_open(start):
     """)
     core.get("/")
     child = folder(core) / "child"
-    until_exists(child)
+    wait_for(child.exists, "the child runs")
     while not child.read_text():
         time.sleep(0.001)
     core.process.kill()

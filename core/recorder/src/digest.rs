@@ -151,20 +151,19 @@ impl<'a> Serializer for &'a mut Digest {
     fn serialize_tuple_struct(
         self,
         _name: &'static str,
-        _len: usize,
+        len: usize,
     ) -> std::result::Result<Self, fmt::Error> {
-        Ok(self)
+        self.serialize_tuple(len)
     }
 
     fn serialize_tuple_variant(
         self,
-        _name: &'static str,
+        name: &'static str,
         index: u32,
-        _variant: &'static str,
-        _len: usize,
+        variant: &'static str,
+        len: usize,
     ) -> std::result::Result<Self, fmt::Error> {
-        self.fold(index.into());
-        Ok(self)
+        self.serialize_struct_variant(name, index, variant, len)
     }
 
     fn serialize_map(self, len: Option<usize>) -> std::result::Result<Self, fmt::Error> {
@@ -174,9 +173,9 @@ impl<'a> Serializer for &'a mut Digest {
     fn serialize_struct(
         self,
         _name: &'static str,
-        _len: usize,
+        len: usize,
     ) -> std::result::Result<Self, fmt::Error> {
-        Ok(self)
+        self.serialize_tuple(len)
     }
 
     fn serialize_struct_variant(

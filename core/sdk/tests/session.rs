@@ -235,6 +235,13 @@ fn at_hand(session: &Session, core: &mut Core) -> [u64; 3] {
     streams
 }
 
+/// Answers the request that slot 0 runs, and waits until the core has seen it.
+fn settle(session: &Session, core: &mut Core, stream: u64) {
+    session.reply(stream, head(200), b"").expect("it runs");
+    session.flush().expect("not forked");
+    core.answer(stream);
+}
+
 #[test]
 fn a_short_request_is_finished_before_the_one_before_it_is_written() {
     let (session, mut core) = pair(2, LONG_US);
@@ -251,9 +258,7 @@ fn a_short_request_is_finished_before_the_one_before_it_is_written() {
         for stream in [first, second] {
             assert_eq!(core.answer(stream).readies, 1);
         }
-        session.reply(ahead, head(200), b"").unwrap();
-        session.flush().unwrap();
-        core.answer(ahead);
+        settle(&session, &mut core, ahead);
     }
     assert!(kept > 0);
 }
@@ -288,9 +293,7 @@ fn what_is_kept_for_a_request_that_is_taken_back_is_sent() {
             assert!(core.answer(ahead).aborted);
             let last = core.request();
             assert_eq!(next.join().unwrap(), last);
-            session.reply(last, head(200), b"").unwrap();
-            session.flush().unwrap();
-            core.answer(last);
+            settle(&session, &mut core, last);
         });
     }
 }
@@ -307,9 +310,7 @@ fn a_request_that_was_sent_ahead_is_given_out_after_a_ready_was_written() {
         core.look();
         let is_written = |stream| core.answers[stream].readies > 0;
         assert!([first, second].iter().any(is_written), "to the core both slots run something");
-        session.reply(ahead, head(200), b"").unwrap();
-        session.flush().unwrap();
-        core.answer(ahead);
+        settle(&session, &mut core, ahead);
     }
 }
 
