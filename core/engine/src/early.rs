@@ -13,9 +13,9 @@
 //! request waits until READY says which slot has it now: it counts as queued, may run out of
 //! patience, and its client may leave.
 //!
-//! The process writes READY before it gives the next request to its app, so as long as no READY
-//! has come, that has not started there. It needs no word of the process, also when it dies (rule
-//! R12).
+//! The process gives one of them to its app for each READY that it has written, so as long as no
+//! READY has come, the first of them has not started there. It needs no word of the process, also
+//! when it dies (rule R12).
 
 use crate::engine::Engine;
 use crate::event::{CancelReason, Outcome, Output, Refusal};

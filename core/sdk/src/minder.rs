@@ -2,7 +2,8 @@
 //!
 //! Slots read the socket themselves, as long as one of them is idle. When all of them run, or
 //! when a host's lock is stuck, somebody has to answer PING, to note CANCEL and DRAIN, and to
-//! see that the core is gone. That is the minder. It costs the slots nothing: it wakes up by
+//! see that the core is gone. That is the minder. It also writes what was held back for something
+//! that takes longer than was expected. It costs the slots nothing: it wakes up by
 //! the same bytes that they do, looks around every millisecond while requests come and go, and
 //! lies down on the socket again as soon as it has nothing to do.
 //!
@@ -75,7 +76,8 @@ fn mind(shared: &Shared) -> bool {
     }
 }
 
-/// Ends that were held for a ready that does not come: the client gets them now.
+/// Ends that were held for a ready that does not come, and responses that wait for a request that
+/// is not over: the clients get them now.
 fn flush_held(shared: &Shared, state: &mut MutexGuard<'_, State>) {
     let now = Instant::now();
     let State { link, streams, .. } = &mut **state;

@@ -4,10 +4,10 @@
 //! mutex that is never held while a thread sleeps: reading the socket, waiting for room in it
 //! and waiting for each other all happen outside. At one request at a time that makes one write,
 //! one poll and one read per request, and nothing else; under load the poll and the read are
-//! shared by all requests that came together.
+//! shared by all requests that came together, and so is the write if they are short.
 
+mod batch;
 mod interrupt;
-mod kept;
 mod oob;
 mod response;
 pub(crate) mod socket;
@@ -314,13 +314,15 @@ impl Shared {
         let mut now = Instant::now();
         state.came_back(slot, now);
         loop {
-            if !state.may_keep(now, self.merge) {
-                self.flush(&mut state);
-            }
             if state.has_ahead() && now.saturating_duration_since(state.heard_at) > HEARD_MAX {
                 // It lay here while the slot was busy, and may be wanted no more: what the core
                 // has said since is heard first.
                 self.read_at_once(&mut state);
+            }
+            if !state.may_batch(now, self.merge) && !self.flush(&mut state) {
+                // That took a while, in which the core may have said something.
+                now = Instant::now();
+                continue;
             }
             if state.ending.is_some() {
                 return None;
@@ -328,10 +330,6 @@ impl Shared {
             if let Some(request) = state.claim(slot, now) {
                 self.share(&mut state);
                 return Some(request);
-            }
-            if state.has_kept() {
-                // The request that it was kept for was taken back.
-                continue;
             }
             match state.reader.take() {
                 Some(reader) => {

@@ -25,7 +25,7 @@ impl Session {
     pub const REPLY_MAX: usize = WINDOW as usize;
 
     /// A whole response, after which the slot is free: nothing was deferred. It is written by
-    /// the [`Self::next`] that follows, at the latest by the minder's next tick.
+    /// the [`Self::next`] that follows or a later one, at the latest by the minder's next tick.
     ///
     /// # Errors
     ///
@@ -184,30 +184,14 @@ impl Session {
     }
 
     /// The slot is free: nothing of the request goes on. `failed` pieces of deferred work raised
-    /// an error. It is written by the [`Self::next`] that follows.
+    /// an error. It is written as [`Self::reply`] is.
     ///
     /// # Errors
     ///
     /// [`Error::Order`]: the response is not complete. [`Error::Over`], [`Error::Forked`].
     pub fn ready(&self, stream: u64, failed: u32) -> Result<(), Error> {
-        self.with(stream, |link, open| {
-            if open.response != Phase::Ended {
-                return Err(Error::Order { what: "ready before the response is complete" });
-            }
-            let ends = open.held.take().is_some_and(|held| held.end);
-            match (ends, failed) {
-                (true, 0) => link.end(stream, true),
-                (ends, failed) => {
-                    if ends {
-                        link.end(stream, false);
-                    }
-                    link.ready(stream, Ready { failed });
-                }
-            }
-            Ok(())
-        })?;
-        self.shared.state.lock().streams.remove(&stream);
-        Ok(())
+        self.check()?;
+        self.shared.state.lock().ready(stream, failed)
     }
 
     /// Writes what is left to write. Call it without the host's lock.
@@ -280,6 +264,26 @@ impl Session {
         let mut state = self.shared.state.lock();
         let State { link, streams, .. } = &mut *state;
         act(link, streams.get_mut(&stream).ok_or(Error::Over { stream })?)
+    }
+}
+
+impl State {
+    pub(super) fn ready(&mut self, stream: u64, failed: u32) -> Result<(), Error> {
+        let open = self.streams.get(&stream).ok_or(Error::Over { stream })?;
+        if open.response != Phase::Ended {
+            return Err(Error::Order { what: "ready before the response is complete" });
+        }
+        let held = open.held.filter(|held| held.end);
+        if let Some(held) = held {
+            // It has waited for this, and may wait for another request only for the rest of it.
+            self.batch.begin(held.since);
+            self.link.end(stream, failed == 0);
+        }
+        if held.is_none() || failed > 0 {
+            self.link.ready(stream, Ready { failed });
+        }
+        self.streams.remove(&stream);
+        Ok(())
     }
 }
 

@@ -8,8 +8,8 @@ use maitred_proto::link::{ProcessEvent, ProcessLink};
 use maitred_proto::message::{self, Abort, Ready, reason};
 use rustc_hash::FxHashMap;
 
+use super::batch::Batch;
 use super::interrupt::Handler;
-use super::kept::Kept;
 use super::oob::Oob;
 use super::socket::{Reader, monotonic_us};
 use super::{Body, Ending, Request};
@@ -61,7 +61,7 @@ pub(crate) struct State {
     occupancy: Duration,
     /// How many slots run something.
     running: usize,
-    kept: Kept,
+    pub(super) batch: Batch,
     /// When the host's own code last gave a sign of life.
     seen: Instant,
 }
@@ -124,7 +124,7 @@ impl State {
             abandoned: false,
             occupancy: Duration::ZERO,
             running: 0,
-            kept: Kept::default(),
+            batch: Batch::default(),
             seen: Instant::now(),
         }
     }
@@ -148,8 +148,10 @@ impl State {
         self.seen = now;
         let Some((stream, given)) = self.slots[slot].current.take() else { return };
         self.running -= 1;
-        self.kept.add(now);
-        let took = now.saturating_duration_since(given).min(TOOK_MAX);
+        self.batch.add(now);
+        let took = now.saturating_duration_since(given);
+        self.batch.took(took);
+        let took = took.min(TOOK_MAX);
         self.occupancy = (self.occupancy * (SMOOTHING - 1) + took) / SMOOTHING;
         // A host that finished properly left nothing behind.
         if let Some(left) = self.streams.remove(&stream) {
@@ -167,23 +169,14 @@ impl State {
         }
     }
 
-    /// Whether what slots finished may wait for the request that is next: the core knows it to
-    /// be in a slot, without any READY that is kept, and the minder writes if it takes long.
-    pub(crate) fn may_keep(&self, now: Instant, limit: Duration) -> bool {
+    /// Whether what is finished may wait for the next request. There is one, the core knows that
+    /// it is in a slot without any READY that is not written, and the minder is there if it takes
+    /// long.
+    pub(crate) fn may_batch(&self, now: Instant, limit: Duration) -> bool {
         self.ticking
             && !self.offered.is_empty()
-            && self.running + self.kept.slots() < self.slots.len()
-            && self.kept.may_wait(now, self.occupancy, limit, self.link.transmit().len())
-    }
-
-    /// Whether slots finished what was not written yet.
-    pub(crate) const fn has_kept(&self) -> bool {
-        self.kept.slots() > 0
-    }
-
-    /// All is written, or there is no use in writing.
-    pub(crate) fn wrote(&mut self) {
-        self.kept = Kept::default();
+            && self.running + self.batch.readies() < self.slots.len()
+            && self.batch.may_wait(now, self.occupancy, limit, self.link.transmit().len())
     }
 
     /// The slot that runs a stream, be it its request or its deferred work.
@@ -265,6 +258,8 @@ impl State {
             self.streams.remove(&stream);
             let abort = Abort { reason: reason::CANCELLED, ..Abort::default() };
             self.link.abort(stream, abort, true);
+            // A READY of its own, which may not be written at once either.
+            self.batch.add(Instant::now());
         } else if let Some(open) = self.streams.get_mut(&stream) {
             // The end of a response may be held back, so that the link does not know of it yet.
             if open.response == Phase::Ended && why == reason::CLIENT_GONE {
@@ -313,7 +308,14 @@ impl Stream {
 
 #[cfg(test)]
 mod tests {
+    use maitred_proto::link::CoreLink;
+    use maitred_proto::message::{
+        Hello, RequestHead, ResponseHead, Welcome, capability, encode_request,
+    };
+
     use super::*;
+
+    const LIMIT: Duration = Duration::from_micros(50);
 
     /// A slot runs requests that hold it for so many microseconds each.
     fn run(state: &mut State, requests: impl IntoIterator<Item = u64>) {
@@ -353,5 +355,116 @@ mod tests {
         let mix = [10, 10, 10, 10, 50_000];
         run(&mut state, mix.into_iter().cycle().take(50));
         assert!(!state.is_short());
+    }
+
+    /// A state of two slots in which the core has put the streams 2 and 4, and sent 6 ahead;
+    /// requests are short, and the minder is awake.
+    fn linked() -> State {
+        let mut process = ProcessLink::new();
+        let mut core = CoreLink::new();
+        let capabilities = vec![capability::EARLY.to_owned()];
+        process.hello(&Hello {
+            version_min: 1,
+            version_max: 1,
+            token: vec![7; 16].into(),
+            slots: 2,
+            capabilities: capabilities.clone(),
+            ..Hello::default()
+        });
+        core.receive(&mut process.transmit().into()).unwrap();
+        process.transmitted(process.transmit().len());
+        core.welcome(&Welcome { version: 1, capabilities, ..Welcome::default() });
+        for early_at_us in [0, 0, 1] {
+            let head = RequestHead {
+                method: b"GET",
+                target: b"/",
+                early_at_us,
+                headers: std::iter::empty(),
+                ..RequestHead::default()
+            };
+            core.request(true, |out| encode_request(out, head)).unwrap();
+        }
+        let mut state = State::new(process, Reader::default(), 2, false);
+        run(&mut state, [10; 1_000]);
+        state.batch.written();
+        state.ticking = true;
+        state.reader.as_mut().unwrap().buf.extend_from_slice(core.transmit());
+        state.receive().unwrap();
+        assert_eq!(state.offered.iter().map(|(stream, _)| *stream).collect::<Vec<_>>(), [2, 4, 6]);
+        state
+    }
+
+    /// As [`linked`]; slot 0 has finished its first request.
+    fn finished() -> (State, Instant) {
+        let mut state = linked();
+        let now = Instant::now();
+        state.claim(0, now).unwrap();
+        state.came_back(0, now + Duration::from_micros(10));
+        (state, now + Duration::from_micros(10))
+    }
+
+    #[test]
+    fn what_is_finished_may_wait_for_a_short_request_that_is_at_hand() {
+        let (mut state, now) = finished();
+        assert!(state.may_batch(now, LIMIT));
+        state.offered.clear();
+        assert!(!state.may_batch(now, LIMIT), "there is nothing to wait for");
+    }
+
+    #[test]
+    fn an_end_that_was_held_for_ready_waits_for_the_next_request_no_longer_than_others() {
+        let mut state = linked();
+        let now = Instant::now();
+        state.claim(0, now).unwrap();
+        let head = ResponseHead { status: 200, headers: std::iter::empty() };
+        state.link.respond(2, head, false, false).unwrap();
+        let held = Some(Held { since: now - LIMIT, end: true });
+        state.streams.insert(2, Stream { response: Phase::Ended, held, ..Stream::default() });
+        state.ready(2, 0).unwrap();
+        state.came_back(0, now);
+        assert!(!state.may_batch(now, LIMIT));
+        state.batch.written();
+        assert!(state.may_batch(now, LIMIT));
+    }
+
+    #[test]
+    fn nothing_waits_while_the_minder_sleeps() {
+        let (mut state, now) = finished();
+        state.ticking = false;
+        assert!(!state.may_batch(now, LIMIT));
+    }
+
+    #[test]
+    fn nothing_waits_for_longer_requests() {
+        let (mut state, now) = finished();
+        run(&mut state, [500; 2]);
+        state.batch.written();
+        assert!(!state.may_batch(now, LIMIT));
+    }
+
+    #[test]
+    fn nothing_waits_behind_many_bytes() {
+        let (mut state, now) = finished();
+        let detail = "a".repeat(20_000);
+        state.link.abort(4, Abort { detail, ..Abort::default() }, false);
+        assert!(!state.may_batch(now, LIMIT));
+    }
+
+    #[test]
+    fn a_request_that_was_sent_ahead_is_not_waited_for_while_others_fill_the_slots() {
+        let (mut state, now) = finished();
+        state.claim(1, now).unwrap();
+        assert!(!state.may_batch(now, LIMIT), "to the core slots run 2 and 4");
+        state.batch.written();
+        assert!(state.may_batch(now, LIMIT), "to the core one of them is free for 6");
+    }
+
+    #[test]
+    fn a_request_that_was_taken_back_fills_its_slot_until_that_is_written() {
+        let (mut state, now) = finished();
+        state.cancel(4, reason::CLIENT_GONE);
+        assert!(!state.may_batch(now, LIMIT), "to the core slots run 2 and 4");
+        state.batch.written();
+        assert!(state.may_batch(now, LIMIT));
     }
 }

@@ -67,7 +67,8 @@ impl Shared {
                 self.end(state, Ending::Broken(why));
             }
         }
-        // PONG, GOODBYE, WINDOW; a request brings nothing to write.
+        // PONG, GOODBYE, WINDOW, and with them what waits for the next request to be over; most
+        // reads bring nothing but requests, and find nothing to write.
         if state.link.wants_transmit() {
             self.flush_some(state);
         }
@@ -118,6 +119,8 @@ impl Shared {
     /// Sleeps until `done`, or until the session is over. Reads the socket when nobody does.
     pub(crate) fn wait_until(&self, state: &mut Guard<'_>, done: impl Fn(&State) -> bool) {
         while state.ending.is_none() && !done(state) {
+            // What waits for this request to be over waits no longer.
+            self.flush_some(state);
             if let Some(reader) = state.reader.take() {
                 self.read_from(state, reader);
                 self.hand_out(state);
@@ -135,20 +138,27 @@ impl Shared {
         while state.link.wants_transmit() {
             match socket::send(&self.socket, state.link.transmit()) {
                 Ok(Some(n)) => state.link.transmitted(n),
-                Ok(None) => return false,
+                Ok(None) => {
+                    state.batch.stuck();
+                    return false;
+                }
                 // The reader finds out why.
                 Err(_) => break,
             }
         }
-        state.wrote();
+        state.batch.written();
         true
     }
 
     /// Writes everything. The core always reads, so this takes as long as the core is busy.
-    pub(crate) fn flush(&self, state: &mut Guard<'_>) {
+    /// True: there was room for it at once.
+    pub(crate) fn flush(&self, state: &mut Guard<'_>) -> bool {
+        let mut at_once = true;
         while !self.flush_some(state) {
+            at_once = false;
             MutexGuard::unlocked(state, || socket::wait_writable(&self.socket));
         }
+        at_once
     }
 
     /// The session is over: everybody who sleeps wakes up and sees it.
@@ -162,5 +172,72 @@ impl Shared {
         self.progress.notify_all();
         self.oob.notify_all();
         self.leaving.notify_all();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read;
+    use std::os::fd::{AsFd, OwnedFd};
+    use std::os::unix::net::UnixStream;
+    use std::thread;
+    use std::time::Duration;
+
+    use maitred_proto::link::ProcessLink;
+    use maitred_proto::message::Hello;
+    use parking_lot::{Condvar, Mutex};
+
+    use super::*;
+    use crate::fork::ForkGuard;
+
+    /// A session that has something to write, without a minder, and the socket's other end.
+    fn shared() -> (Shared, UnixStream) {
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        theirs.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+        let mut link = ProcessLink::new();
+        link.hello(&Hello::default());
+        let socket = OwnedFd::from(ours);
+        let shared = Shared {
+            fork: ForkGuard::new(socket.as_fd()),
+            socket,
+            state: Mutex::new(State::new(link, Reader::default(), 1, false)),
+            slots: vec![Condvar::new()],
+            progress: Condvar::new(),
+            oob: Condvar::new(),
+            leaving: Condvar::new(),
+            merge: Duration::ZERO,
+        };
+        (shared, theirs)
+    }
+
+    #[test]
+    fn who_is_going_to_wait_writes_first() {
+        let (shared, mut theirs) = shared();
+        let expected = shared.state.lock().link.transmit().to_vec();
+        thread::scope(|scope| {
+            let peer = scope.spawn(move || {
+                let mut written = vec![0; expected.len()];
+                theirs.read_exact(&mut written).map(|()| written == expected)
+            });
+            // Until the other side is gone.
+            shared.wait_until(&mut shared.state.lock(), |_| false);
+            assert!(peer.join().unwrap().unwrap());
+        });
+    }
+
+    #[test]
+    fn while_the_socket_is_full_nothing_is_made_to_wait_for_more() {
+        let (shared, _theirs) = shared();
+        let mut state = shared.state.lock();
+        for _ in 0..1_000 {
+            state.batch.took(Duration::ZERO);
+        }
+        let may_wait = |state: &State| {
+            state.batch.may_wait(Instant::now(), Duration::ZERO, Duration::from_secs(1), 0)
+        };
+        assert!(may_wait(&state));
+        while socket::send(&shared.socket, &[0; 4096]).unwrap().is_some() {}
+        assert!(!shared.flush_some(&mut state));
+        assert!(!may_wait(&state));
     }
 }

@@ -114,14 +114,23 @@ impl Core {
 
     /// Sends a request ahead of a slot, at this time of the clock that both sides read.
     pub(crate) fn request_early(&mut self, at_us: u64) -> u64 {
-        self.send_head(true, at_us)
+        self.requests([at_us])[0]
+    }
+
+    /// Sends several in one write; those with a time other than 0 are sent ahead.
+    pub(crate) fn requests<const N: usize>(&mut self, early_at_us: [u64; N]) -> [u64; N] {
+        let streams = early_at_us.map(|at_us| self.say_head(true, at_us));
+        self.write();
+        streams
     }
 
     fn open(&mut self, end: bool) -> u64 {
-        self.send_head(end, 0)
+        let stream = self.say_head(end, 0);
+        self.write();
+        stream
     }
 
-    fn send_head(&mut self, end: bool, early_at_us: u64) -> u64 {
+    fn say_head(&mut self, end: bool, early_at_us: u64) -> u64 {
         let headers = [(&b"host"[..], &b"example.org"[..])];
         let head = RequestHead {
             method: b"GET",
@@ -141,7 +150,6 @@ impl Core {
         };
         let stream = self.link.request(end, |out| encode_request(out, head)).expect("it fits");
         self.answers.insert(stream, Answer::default());
-        self.write();
         stream
     }
 

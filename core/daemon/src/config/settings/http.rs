@@ -97,6 +97,6 @@ pub(super) const HTTP: &[Setting] = &[
         "",
         "Microseconds that a complete response may wait in its process for what shares its write: \
          the word that its slot is free, and responses of other requests that are there already \
-         and short. 0: never.",
+         and short. A millisecond more where one of them is not short after all. 0: never.",
     ),
 ];
