@@ -195,7 +195,7 @@ class FakeCore:
     # Requests.
 
     def request(self, target="/", method="GET", headers=(), body: bytes | None = b"", **head):
-        """Sends a request. `body` None: it follows, by `send(BODY, ...)`."""
+        """Sends a request in one write. `body` None: it follows, by `send(BODY, ...)`."""
         self.stream += 2
         fields = [(1, method), (2, target), (3, head.get("version", 11))]
         fields += [(4, head.get("scheme", "http")), (5, head.get("client", "10.1.2.3"))]
@@ -206,11 +206,14 @@ class FakeCore:
             fields += [(15, name), (15, value)]
         ends = FLAG_END if body == b"" else 0
         self.answers[self.stream] = Answer()
+        keeps, self.send_together = self.send_together, True
         self.send(REQUEST, self.stream, encode(fields), ends)
         for start in range(0, len(body or b""), 65536):
             piece = body[start : start + 65536]
             last = start + 65536 >= len(body)
             self.send(BODY, self.stream, piece, FLAG_END if last else 0)
+        if not keeps:
+            self.flush()
         return self.stream
 
     def until(self, condition) -> None:
