@@ -223,12 +223,20 @@ fn an_end_that_is_held_too_long_is_sent_by_the_minder() {
 /// until none of them is expected to be a surprise, and the minder may write at any time.
 const ROUNDS: usize = 1_000;
 
-/// Two requests and one that was sent ahead, of which the first is given to slot 0.
-fn at_hand(session: &Session, core: &mut Core) -> [u64; 3] {
-    let streams = core.requests([0, 0, 1]);
-    let request = session.next(0).expect("a slot").expect("the core is there");
-    assert_eq!(request.stream, streams[0]);
-    streams
+/// Answers what slot 0 runs; what it is given after that.
+fn reply_and_next(session: &Session, stream: u64) -> u64 {
+    session.reply(stream, head(200), b"hello").expect("it runs");
+    session.next(0).expect("a slot").expect("the core is there").stream
+}
+
+/// Two requests and one that was sent ahead; slot 0 has finished the first and runs the second,
+/// and the core has looked what was written.
+fn second_runs(session: &Session, core: &mut Core) -> [u64; 3] {
+    let [first, second, ahead] = core.requests([0, 0, 1]);
+    assert_eq!(session.next(0).expect("a slot").expect("the core is there").stream, first);
+    assert_eq!(reply_and_next(session, first), second);
+    core.look();
+    [first, second, ahead]
 }
 
 /// Answers what slot 0 runs, and waits until the core has it.
@@ -243,13 +251,9 @@ fn a_short_request_is_finished_before_the_one_before_it_is_written() {
     let (session, mut core) = pair(2, LONG_US);
     let mut together = 0;
     for _ in 0..ROUNDS {
-        let [first, second, ahead] = at_hand(&session, &mut core);
-        session.reply(first, head(200), b"hello").unwrap();
-        assert_eq!(session.next(0).unwrap().unwrap().stream, second);
-        core.look();
+        let [first, second, ahead] = second_runs(&session, &mut core);
         together += usize::from(!core.answers[&first].ended);
-        session.reply(second, head(200), b"hello").unwrap();
-        assert_eq!(session.next(0).unwrap().unwrap().stream, ahead);
+        assert_eq!(reply_and_next(&session, second), ahead);
         for stream in [first, second] {
             assert_eq!(core.answer(stream).readies, 1);
         }
@@ -262,11 +266,8 @@ fn a_short_request_is_finished_before_the_one_before_it_is_written() {
 fn a_request_that_was_sent_ahead_is_given_out_after_a_ready_was_written() {
     let (session, mut core) = pair(2, LONG_US);
     for _ in 0..ROUNDS {
-        let [first, second, ahead] = at_hand(&session, &mut core);
-        session.reply(first, head(200), b"").unwrap();
-        assert_eq!(session.next(0).unwrap().unwrap().stream, second);
-        session.reply(second, head(200), b"").unwrap();
-        assert_eq!(session.next(0).unwrap().unwrap().stream, ahead);
+        let [first, second, ahead] = second_runs(&session, &mut core);
+        assert_eq!(reply_and_next(&session, second), ahead);
         core.look();
         let is_written = |stream| core.answers[stream].readies > 0;
         assert!([first, second].iter().any(is_written), "to the core both slots run something");
@@ -278,17 +279,13 @@ fn a_request_that_was_sent_ahead_is_given_out_after_a_ready_was_written() {
 fn what_waits_for_a_request_that_takes_long_is_written_by_the_minder() {
     let (session, mut core) = pair(2, LONG_US);
     for _ in 0..ROUNDS {
-        let [first, second, ahead] = at_hand(&session, &mut core);
-        session.reply(first, head(200), b"").unwrap();
-        assert_eq!(session.next(0).unwrap().unwrap().stream, second);
-        core.look();
+        let [first, second, ahead] = second_runs(&session, &mut core);
         if !core.answers[&first].ended {
             // The second one never ends.
             assert_eq!(core.answer(first).readies, 1);
             return;
         }
-        session.reply(second, head(200), b"").unwrap();
-        assert_eq!(session.next(0).unwrap().unwrap().stream, ahead);
+        assert_eq!(reply_and_next(&session, second), ahead);
         settle(&session, &mut core, ahead);
     }
     panic!("nothing ever waited");
